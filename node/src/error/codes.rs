@@ -1,0 +1,313 @@
+//! The table of all codes.
+//! Invariant: rows of one area stand together and rise; a published row is never given a new meaning.
+//! Not here: how a failure is built or shown.
+
+use super::Kind::{Fatal, Reject, Retry};
+use super::{Code, Exit};
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $exit:ident, $http:literal, $kind:ident, $title:literal,
+        $why:literal, $hint:literal;)*) => {
+        $(
+            #[doc = $title]
+            pub static $name: Code = Code {
+                id: $id,
+                title: $title,
+                why: $why,
+                hint: $hint,
+                exit: Exit::$exit,
+                http: $http,
+                kind: $kind,
+            };
+        )*
+        /// Every row, in the order of the document.
+        pub static ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    CLI_001 = "CLI-001", USAGE, 400, Reject, "A command was used in a wrong way",
+        "The command line does not fit what the command expects.",
+        "Read `peerloom help COMMAND`.";
+    CLI_002 = "CLI-002", FAILURE, 500, Fatal, "Input or output of the command failed",
+        "Standard input, standard output or a file named on the command line could not be used.",
+        "Check the file, the disk and the program at the other end of the pipe.";
+    CLI_003 = "CLI-003", UNREACHABLE, 503, Retry, "The node does not answer",
+        "No node runs with this data folder, or it listens elsewhere.",
+        "Start it with `peerloom run`, or point to it with `--data-dir` or `--api`.";
+    CLI_004 = "CLI-004", UNREACHABLE, 503, Fatal, "There is no token for the API",
+        "The token file does not exist. The node writes it at its first start.",
+        "Start the node with `peerloom run`, or name its file with `--token-file`.";
+    CLI_005 = "CLI-005", FAILURE, 502, Fatal, "The answer is not that of a Peerloom node",
+        "Another program listens at the address, or the node has a different version.",
+        "Check `--api`, and compare `peerloom version` with the version of the node.";
+    CLI_006 = "CLI-006", TIMED_OUT, 504, Retry, "The node did not answer in time",
+        "The node is busy, or the operation takes longer than the command waits.",
+        "Wait longer with `--timeout 60s`; `peerloom health` tells how the node is.";
+    CLI_007 = "CLI-007", USAGE, 400, Reject, "The token is not sent over this address",
+        "The address of the API is not on this computer, and without encryption everybody on the way could read the token.",
+        "Log in to the node's computer, or forward its port, for example with `ssh -L 7070:127.0.0.1:7070 HOST`.";
+
+    CFG_001 = "CFG-001", CONFIG, 400, Fatal, "A setting does not exist",
+        "The configuration file holds a key that this version does not know. It is refused, because a mistyped setting that is ignored would surprise later.",
+        "Correct or remove the key; `peerloom config show` lists all of them.";
+    CFG_002 = "CFG-002", CONFIG, 400, Fatal, "A setting has a wrong value",
+        "A flag, an environment variable or the configuration file gives a value that cannot be used.",
+        "Correct the value at the named place; `peerloom config show --origin` tells where each one comes from.";
+    CFG_003 = "CFG-003", CONFIG, 500, Fatal, "The configuration file cannot be read",
+        "The file is missing although it was named, is too large, or this user may not read it.",
+        "Check the path and the file's permissions, or leave out `--config`.";
+    CFG_004 = "CFG-004", CONFIG, 400, Fatal, "The configuration file is not valid TOML",
+        "The text breaks the rules of TOML at the named line and column.",
+        "Correct the named line.";
+    CFG_005 = "CFG-005", CONFIG, 500, Fatal, "There is no home folder",
+        "The default folders are derived from the home folder, and `HOME` is not set.",
+        "Set HOME, or give `--data-dir` and `--config`.";
+    CFG_006 = "CFG-006", CONFIG, 400, Fatal, "Two settings do not fit together",
+        "Each setting is right by itself, but not together with the other one, such as two listeners that need the same port.",
+        "Change one of the two named settings.";
+
+    KEY_001 = "KEY-001", NOT_FOUND, 404, Fatal, "There is no identity key yet",
+        "The data folder holds no `identity.key`. A node makes it at its first start.",
+        "Start the node once with `peerloom run`, or bring a key with `peerloom key import FILE`.";
+    KEY_002 = "KEY-002", FAILURE, 500, Fatal, "A secret file can be used by others",
+        "The permissions of the file let other users of this computer read, change or run it, so its secret may be known already.",
+        "If nobody else had access, take the permissions away with `chmod 600 FILE`; otherwise use a new key.";
+    KEY_003 = "KEY-003", FAILURE, 500, Fatal, "A secret file is damaged",
+        "The file does not hold what it should. It was left as it is.",
+        "Restore the file from a backup, or move it away to have a new one made.";
+    KEY_004 = "KEY-004", FAILURE, 500, Fatal, "A secret file cannot be read or written",
+        "The operating system refused access to the file, or it is not an ordinary file.",
+        "Check owner and permissions of the file and its folder.";
+    KEY_005 = "KEY-005", FAILURE, 409, Fatal, "There is an identity key already",
+        "An import would replace the key of this data folder, and with it the peer's identity.",
+        "Use another `--data-dir`, or replace the key with `--force`, which keeps the old one as a backup.";
+    KEY_006 = "KEY-006", FAILURE, 409, Reject, "The file exists already",
+        "A key is never exported over an existing file.",
+        "Choose a new file name.";
+    KEY_007 = "KEY-007", USAGE, 400, Reject, "A key is not written to a terminal",
+        "The exported key is binary and secret; on a screen it would be of no use and visible to others.",
+        "Name a file, or pipe the output into a program.";
+
+    DATA_001 = "DATA-001", FAILURE, 409, Fatal, "The data folder is in use",
+        "Another node works with the same data folder. Two nodes with one identity and one database would harm each other.",
+        "Stop the other node, or give this one its own folder with `--data-dir`.";
+    DATA_002 = "DATA-002", FAILURE, 500, Fatal, "The data folder cannot be used",
+        "It cannot be created or written, or it is not a folder.",
+        "Check the path, its owner and its permissions, or choose another folder with `--data-dir`.";
+    DATA_003 = "DATA-003", FAILURE, 500, Fatal, "Others may write to the data folder",
+        "Another user of this computer could replace the files in it, the key among them.",
+        "Take the permission away with `chmod 700 FOLDER`, or choose another folder with `--data-dir`.";
+    DATA_004 = "DATA-004", FAILURE, 500, Fatal, "The database was written by a newer version",
+        "Its layout is newer than this program knows. It was left as it is.",
+        "Use the newer version of Peerloom, or another `--data-dir`.";
+    DATA_005 = "DATA-005", FAILURE, 500, Fatal, "The database is damaged",
+        "The file cannot be opened as a database. It was not replaced.",
+        "Restore it from a backup, or move it away: the node then starts with an empty address book and keeps its identity.";
+    DATA_006 = "DATA-006", FAILURE, 500, Fatal, "The database cannot be read or written",
+        "The operating system reported an error, such as a full disk.",
+        "Check the disk's free space and health and the file's permissions.";
+
+    POL_001 = "POL-001", CONFIG, 400, Fatal, "The rules file is not valid TOML",
+        "The text breaks the rules of TOML at the named line and column. The rules that were in force stay in force; at a start the node does not run without its rules.",
+        "Correct the named line.";
+    POL_002 = "POL-002", CONFIG, 400, Fatal, "The rules file has an unknown key",
+        "Only `peers` and `nets` below `[allow]` and `[deny]` exist.",
+        "Correct or remove the key.";
+    POL_003 = "POL-003", CONFIG, 400, Fatal, "The rules file has a wrong value",
+        "A peer must be a PeerId, a net an IP address or an address range such as `192.168.0.0/16`.",
+        "Correct the named value.";
+    POL_004 = "POL-004", CONFIG, 500, Fatal, "The rules file cannot be read",
+        "The operating system refused access, or the file is too large. A missing file is no error: it means no rules.",
+        "Check the file's permissions and size.";
+    POL_101 = "POL-101", DENIED, 403, Reject, "The policy denies it",
+        "A rule of this node forbids the operation.",
+        "Ask whoever runs the node, or change `policy/rules.toml` in its data folder.";
+
+    NET_101 = "NET-101", USAGE, 400, Reject, "This is no address",
+        "The text is not a multiaddr, or its parts do not fit together.",
+        "Write it like /ip4/192.0.2.7/tcp/7072/p2p/12D3KooW..., as `peerloom status` of the other node shows it.";
+    NET_102 = "NET-102", FAILURE, 500, Fatal, "Cannot listen: the port is in use",
+        "Another program, or another node, listens on the same port.",
+        "Stop the other program, or choose another port with `--listen` or `--http`.";
+    NET_103 = "NET-103", FAILURE, 500, Fatal, "Cannot listen on an address",
+        "The address is not one of this computer, its kind is not available here, or the port needs more rights.",
+        "Choose an address of this computer and a port above 1023 with `--listen` or `--http`.";
+    NET_104 = "NET-104", UNVERIFIED, 502, Reject, "Another peer answers at the address",
+        "The key that the other side proved belongs to another PeerId than the address names.",
+        "Ask the other side for its current address. If it should not have changed, do not trust the one that answers.";
+    NET_105 = "NET-105", USAGE, 400, Reject, "This kind of address is not supported",
+        "The address is well formed, but no transport of this peer can use it.",
+        "Use an address with tcp, quic-v1, ws or webrtc-direct.";
+    NET_106 = "NET-106", NOT_FOUND, 404, Reject, "The peer is not connected",
+        "The operation needs an open connection to the peer, and there is none.",
+        "Connect first with `peerloom peers connect ADDRESS`.";
+    NET_107 = "NET-107", USAGE, 400, Reject, "This is no PeerId",
+        "The text does not decode to the hash of a public key.",
+        "Copy the whole id; those of Peerloom begin with 12D3KooW.";
+    NET_108 = "NET-108", TIMED_OUT, 504, Retry, "A peer did not answer in time",
+        "The peer is gone, busy, or the path to it is broken.",
+        "Try again; `peerloom peers` shows whether it is still connected.";
+    NET_109 = "NET-109", FAILURE, 503, Retry, "Too many connections or dials",
+        "A limit on connections or on dials under way is reached.",
+        "Try again later, or disconnect a peer.";
+    NET_110 = "NET-110", FAILURE, 502, Retry, "Cannot connect to an address",
+        "Nobody answers there, or a network or firewall lies between.",
+        "Check that the other node runs and that the address is current.";
+
+    API_001 = "API-001", NOT_FOUND, 404, Reject, "The API has no such path",
+        "The path of the request names no operation.",
+        "The API begins with /api/v1/, the page is at /; the node may have another version.";
+    API_002 = "API-002", USAGE, 405, Reject, "The path takes another method",
+        "Reading operations take GET, all others POST.",
+        "Use a method that the Allow header names.";
+    API_003 = "API-003", USAGE, 400, Reject, "The request is malformed",
+        "A field is missing, unknown, too long, or of the wrong kind.",
+        "Compare names and types of the fields with the description of the API.";
+    API_004 = "API-004", USAGE, 413, Reject, "The request is too large",
+        "Requests have an upper bound, so that one caller cannot fill the node's memory.",
+        "Send less in one request; a body has at most 64 KiB.";
+    API_005 = "API-005", USAGE, 415, Reject, "The body is not declared as JSON",
+        "A web form of another site could otherwise send requests in a person's name.",
+        "Send the header Content-Type: application/json with the body.";
+    API_006 = "API-006", USAGE, 431, Reject, "The headers are too large",
+        "Number and size of header lines are bounded.",
+        "Send at most 64 headers and 16 KiB of them.";
+    API_007 = "API-007", USAGE, 400, Reject, "There is no protocol upgrade here",
+        "The control API speaks plain HTTP/1.1 only.",
+        "Read GET /api/v1/events for a stream.";
+    API_008 = "API-008", USAGE, 400, Reject, "A header tries to replace the method",
+        "A replaced method would bypass the checks of the real one.",
+        "Send the real method and drop the override header.";
+    API_009 = "API-009", TIMED_OUT, 408, Retry, "The body arrived too slowly",
+        "Slow requests are ended, so that they cannot hold places for ever.",
+        "Send the whole body within 10 seconds.";
+    API_010 = "API-010", FAILURE, 429, Retry, "Too many readers of the event stream",
+        "The number of readers is bounded, because each costs memory.",
+        "Close another reader of /api/v1/events and try again.";
+    API_011 = "API-011", FAILURE, 503, Retry, "Too many HTTP connections",
+        "All places for connections from other machines are taken.",
+        "Wait a moment and try again.";
+    API_012 = "API-012", TIMED_OUT, 504, Retry, "The node did not answer its API in time",
+        "The part that should answer is busy or gone.",
+        "Try again; if it stays so, look at `peerloom health` and the log.";
+
+    AUTH_001 = "AUTH-001", DENIED, 401, Reject, "The token is missing",
+        "The control API accepts only requests that carry the node's token.",
+        "Send Authorization: Bearer with the token from the file that `peerloom paths` names.";
+    AUTH_002 = "AUTH-002", DENIED, 401, Reject, "The token is wrong",
+        "The token is that of another node, or of this one before its token file was made anew.",
+        "Use the data folder of the node you talk to (`--data-dir`), or name its `--token-file`.";
+    AUTH_003 = "AUTH-003", DENIED, 403, Reject, "The request names a foreign host",
+        "A web site may point its own name at this computer to reach the node; such requests are refused.",
+        "Use the address that `peerloom run` printed, with localhost, 127.0.0.1 or [::1].";
+    AUTH_004 = "AUTH-004", DENIED, 403, Reject, "The request comes from a foreign page",
+        "A page of another site asked for it.",
+        "Call the API from the node's own page or from a program, not from another site.";
+    AUTH_005 = "AUTH-005", DENIED, 403, Reject, "The request comes from another machine",
+        "The control API answers only on the node's own computer.",
+        "Run the command on the node's machine, for example through ssh.";
+    AUTH_006 = "AUTH-006", DENIED, 403, Reject, "The request was forwarded by a proxy",
+        "Behind a proxy the node cannot tell where a request comes from.",
+        "Call the API directly, not through a proxy.";
+
+    NODE_001 = "NODE-001", FAILURE, 503, Retry, "The node is busy",
+        "More requests are under way than the node takes at once.",
+        "Try again in a moment.";
+    NODE_002 = "NODE-002", TIMED_OUT, 504, Retry, "A part of the node did not answer in time",
+        "It is busy, or it is being restarted.",
+        "Try again; `peerloom health` shows a part that keeps failing.";
+    NODE_003 = "NODE-003", UNREACHABLE, 503, Retry, "The node is stopping or restarting",
+        "The part that should answer has ended.",
+        "Try again in a moment, or start the node again.";
+    NODE_004 = "NODE-004", FAILURE, 500, Fatal, "The node cannot start",
+        "One of its parts could not be set up.",
+        "Read the message, and the log with `-v`.";
+    NODE_005 = "NODE-005", RESTARTS, 500, Fatal, "The node gave up after too many restarts",
+        "Its parts failed again and again within a minute, so a further restart would not help.",
+        "Read the log, report the failure, and start the node again.";
+    NODE_006 = "NODE-006", FAILURE, 500, Fatal, "An internal error",
+        "The node broke a promise of its own.",
+        "Report it together with the log.";
+
+    ROOM_001 = "ROOM-001", USAGE, 400, Reject, "This is no name for a room",
+        "A name has 1 to 64 characters, each a lower-case letter a to z, a digit, or one of - _ .",
+        "Choose another name, such as lobby or team-7.";
+    ROOM_002 = "ROOM-002", NOT_FOUND, 404, Reject, "Not in this room",
+        "Messages can be sent and read only in a room that was joined.",
+        "Join it first with `peerloom room create ROOM` or `peerloom chat ROOM`.";
+    ROOM_003 = "ROOM-003", FAILURE, 503, Retry, "Nobody to send to yet",
+        "No connected peer is in the room, so the message would reach nobody.",
+        "Wait until a peer is connected and in the room, then send again.";
+    ROOM_004 = "ROOM-004", FAILURE, 409, Fatal, "In too many rooms",
+        "Every room is a mesh to maintain, so their number is bounded.",
+        "Leave a room first with `peerloom room leave ROOM`.";
+    ROOM_005 = "ROOM-005", USAGE, 400, Reject, "The text is empty",
+        "Nothing is left of the text without spaces and invisible characters.",
+        "Write something that can be seen.";
+    ROOM_006 = "ROOM-006", USAGE, 413, Reject, "The text is too long",
+        "One message holds at most 4 KiB of text.",
+        "Send it in several messages.";
+    ROOM_007 = "ROOM-007", FAILURE, 503, Retry, "Too much waits to be sent",
+        "Messages and joins under way are bounded, and the network takes them more slowly than they come.",
+        "Send again in a moment, and less at once.";
+    ROOM_008 = "ROOM-008", TIMED_OUT, 504, Retry, "The room gave no answer in time",
+        "The network did not take the message or the join before the deadline.",
+        "Try again; if it stays so, look at the health of this peer.";
+    ROOM_009 = "ROOM-009", FAILURE, 409, Reject, "The room was left while it was being joined",
+        "Another request left the room before the join was done.",
+        "Join the room again if you want to be in it.";
+    ROOM_010 = "ROOM-010", FAILURE, 500, Fatal, "The room cannot be joined",
+        "The gossip layer refused to follow the room's topic, for the reason in the message.",
+        "Look at the reason, then join again.";
+    ROOM_011 = "ROOM-011", FAILURE, 500, Fatal, "The message cannot be sent",
+        "The gossip layer refused to publish it, for the reason in the message.",
+        "Look at the reason, then send again.";
+
+    DHT_001 = "DHT-001", FAILURE, 503, Retry, "Too many lookups at once",
+        "The number of lookups under way is bounded.",
+        "Ask again in a moment, and fewer things at once.";
+    DHT_002 = "DHT-002", TIMED_OUT, 504, Retry, "The lookup took too long",
+        "Too few peers answered before the deadline.",
+        "Ask again; if it stays so, look at the health of this peer.";
+    DHT_003 = "DHT-003", FAILURE, 503, Retry, "Nobody to ask",
+        "The routing table is empty: no connected peer speaks the protocol.",
+        "Connect to a node first, for example with a bootstrap address.";
+    DHT_004 = "DHT-004", NOT_FOUND, 404, Reject, "Not found in the table",
+        "No peer that was asked knows the peer, the record or a provider.",
+        "Check the id or key; a peer that is offline or a browser may not be found, and a record lives 48 hours.";
+    DHT_005 = "DHT-005", USAGE, 400, Reject, "The key is empty or too long",
+        "A key has 1 to 256 bytes.",
+        "Use a hash as the key.";
+    DHT_006 = "DHT-006", USAGE, 413, Reject, "The value is too long",
+        "A value has at most 4 KiB, so that several fit one answer.",
+        "Store the hash of the value instead.";
+    DHT_007 = "DHT-007", FAILURE, 409, Fatal, "Provider of too many keys",
+        "Every provided key has to be announced again and again, so their number is bounded.",
+        "Provide one key that stands for many.";
+    DHT_008 = "DHT-008", FAILURE, 502, Retry, "The lookup failed",
+        "The peers that were asked gave no usable answer, for the reason in the message.",
+        "Look at the reason, then ask again.";
+    DHT_009 = "DHT-009", UNREACHABLE, 503, Fatal, "The peer is stopping",
+        "Lookups end when the peer stops.",
+        "Start the peer again.";
+
+    WEB_001 = "WEB-001", FAILURE, 503, Retry, "The browser peer could not be loaded",
+        "Its WebAssembly file did not arrive whole.",
+        "Check that the server is running and try again.";
+    WEB_002 = "WEB-002", FAILURE, 500, Fatal, "The browser peer could not be started",
+        "The browser lacks a feature, or the page's rules forbid WebAssembly.",
+        "Use a current Firefox, Chromium or Safari, and allow 'wasm-unsafe-eval' in the page's CSP.";
+    WEB_003 = "WEB-003", FAILURE, 409, Reject, "The browser peer is stopped",
+        "It was stopped before the call, and a stopped peer does not come back.",
+        "Make a new one with createPeer().";
+    WEB_004 = "WEB-004", FAILURE, 500, Fatal, "The browser peer crashed",
+        "It broke a promise of its own and cannot go on.",
+        "Reload the page, and report the console's last lines.";
+    WEB_005 = "WEB-005", FAILURE, 500, Fatal, "An error of the browser peer without a code",
+        "Something failed that nobody expected to fail.",
+        "Please report it together with the message.";
+    WEB_006 = "WEB-006", TIMED_OUT, 504, Retry, "The browser peer gave no answer in time",
+        "It is busy, or the path to the other side is broken.",
+        "Try again; the page shows how the peer is connected.";
+}

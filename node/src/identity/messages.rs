@@ -1,0 +1,35 @@
+//! What the identity actor can be asked.
+//! Invariant: the key itself is never part of an answer.
+//! Not here: reading and writing key files (`keystore`).
+
+use actix::Message;
+use libp2p::PeerId;
+
+/// Signs bytes under a domain, so that a signature for one purpose fits no other.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<u8>, SignError>")]
+pub struct Sign {
+    /// An ASCII tag; none is a prefix of another.
+    pub tag: &'static str,
+    /// What is signed.
+    pub payload: Vec<u8>,
+}
+
+/// The key refused to sign.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the identity key cannot sign: {0}")]
+pub struct SignError(pub String);
+
+/// Shows who we are.
+#[derive(Debug, Message)]
+#[rtype(result = "Shown")]
+pub struct ShowIdentity;
+
+/// Who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Our PeerId.
+    pub id: PeerId,
+    /// Our public key in libp2p's protobuf form.
+    pub public_key: Vec<u8>,
+}

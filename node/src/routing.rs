@@ -1,0 +1,6 @@
+//! The routing capability of a native node: its actor and what that can be asked.
+//! Invariant: see the actor.
+//! Not here: the machine (`peerloom_shared::routing`).
+
+pub mod actor;
+pub mod messages;

@@ -1,0 +1,273 @@
+//! All protocols of a peer, composed and configured.
+//! Invariant: every number comes from `limits`, every protocol that needs a direct path is `Gated`.
+//! Not here: reacting to their events (`driver` and the capabilities).
+#![expect(missing_docs, reason = "the derive writes an enum with one variant for each protocol")]
+
+use std::time::Duration;
+
+use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
+use libp2p::identity::Keypair;
+use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
+use libp2p::swarm::NetworkBehaviour;
+#[cfg(not(target_arch = "wasm32"))]
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, StreamProtocol, connection_limits, identify, kad, relay};
+#[cfg(not(target_arch = "wasm32"))]
+use libp2p::{autonat, dcutr, mdns};
+
+use super::gate::Gate;
+use super::gated::Gated;
+use super::judge::Judge;
+use super::ping;
+use super::{KAD_PROTOCOL, PROTOCOL_VERSION};
+use crate::limits;
+
+/// What a peer is for; it sets the sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// A node at home or in an office.
+    Edge,
+    /// A node for one local network.
+    Lan,
+    /// A node that serves many browsers.
+    Relay,
+    /// A browser peer: listens only through relays.
+    Browser,
+}
+
+impl Profile {
+    /// Whether this is a native node.
+    #[must_use]
+    pub fn is_node(self) -> bool {
+        self != Self::Browser
+    }
+
+    fn inbound_max(self) -> u32 {
+        if self == Self::Relay { limits::INBOUND_RELAY_MAX } else { limits::INBOUND_MAX }
+    }
+
+    fn mesh_high(self) -> usize {
+        match self {
+            Self::Relay => limits::GOSSIP_MESH_HIGH_RELAY,
+            Self::Edge | Self::Lan => limits::GOSSIP_MESH_HIGH_NODE,
+            Self::Browser => limits::GOSSIP_MESH_HIGH_BROWSER,
+        }
+    }
+}
+
+/// What [`Behaviour::new`] needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// Our key.
+    pub keypair: Keypair,
+    /// Our profile.
+    pub profile: Profile,
+    /// What identify calls us.
+    pub agent: String,
+    /// Whether to look for peers on the local network.
+    pub mdns: bool,
+    /// Seed of everything random that is not a secret.
+    pub seed: u64,
+}
+
+/// A protocol could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up {protocol}: {reason}")]
+pub struct SetupError {
+    protocol: &'static str,
+    reason: String,
+}
+
+pub(super) type Gossip =
+    gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
+pub(super) type TopicFilter =
+    gossipsub::MaxCountSubscriptionFilter<gossipsub::CallbackSubscriptionFilter<fn(&gossipsub::TopicHash) -> bool>>;
+
+/// All protocols of a peer.
+#[derive(NetworkBehaviour)]
+pub struct Behaviour {
+    pub gate: Gate,
+    pub limits: connection_limits::Behaviour,
+    pub identify: identify::Behaviour,
+    pub ping: ping::Behaviour,
+    pub gossip: Gated<Gossip>,
+    pub kad: Gated<kad::Behaviour<MemoryStore>>,
+    pub relay_client: relay::client::Behaviour,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub relay: Toggle<relay::Behaviour>,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub dcutr: Toggle<dcutr::Behaviour>,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub autonat_client: Toggle<autonat::v2::client::Behaviour>,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub autonat_server: Toggle<autonat::v2::server::Behaviour>,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+impl std::fmt::Debug for Behaviour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Behaviour").finish_non_exhaustive()
+    }
+}
+
+impl Behaviour {
+    /// Composes the protocols.
+    ///
+    /// # Errors
+    /// When a protocol refuses its settings, or mDNS cannot watch the network interfaces.
+    pub fn new(
+        settings: &Settings,
+        relay_client: relay::client::Behaviour,
+        judge: &Judge,
+    ) -> Result<Self, SetupError> {
+        let local = settings.keypair.public().to_peer_id();
+        let profile = settings.profile;
+        let gossip = gossip(settings)?;
+        Ok(Self {
+            gate: Gate::new(judge.clone()),
+            limits: connection_limits::Behaviour::new(connection_limits(profile)),
+            identify: identify::Behaviour::new(identify(settings)),
+            ping: ping::Behaviour::new(settings.seed),
+            gossip: Gated::new(gossip, judge.clone(), "/meshsub"),
+            kad: Gated::new(kademlia(local, profile), judge.clone(), KAD_PROTOCOL),
+            relay_client,
+            #[cfg(not(target_arch = "wasm32"))]
+            relay: node(profile, || {
+                relay::Behaviour::new(local, super::relay_budget::config(profile, local, judge))
+            }),
+            #[cfg(not(target_arch = "wasm32"))]
+            dcutr: node(profile, || dcutr::Behaviour::new(local)),
+            #[cfg(not(target_arch = "wasm32"))]
+            autonat_client: node(profile, autonat::v2::client::Behaviour::default),
+            #[cfg(not(target_arch = "wasm32"))]
+            autonat_server: node(profile, autonat::v2::server::Behaviour::default),
+            #[cfg(not(target_arch = "wasm32"))]
+            mdns: mdns(settings, local)?,
+        })
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn node<B>(profile: Profile, make: impl FnOnce() -> B) -> Toggle<B>
+where
+    B: NetworkBehaviour,
+{
+    profile.is_node().then(make).into()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn mdns(settings: &Settings, local: PeerId) -> Result<Toggle<mdns::tokio::Behaviour>, SetupError> {
+    if !settings.mdns {
+        return Ok(None.into());
+    }
+    let behaviour = mdns::tokio::Behaviour::new(mdns::Config::default(), local)
+        .map_err(|e| SetupError { protocol: "mDNS", reason: e.to_string() })?;
+    Ok(Some(behaviour).into())
+}
+
+fn connection_limits(profile: Profile) -> connection_limits::ConnectionLimits {
+    connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(limits::PENDING_IN_MAX))
+        .with_max_established_incoming(Some(profile.inbound_max()))
+        .with_max_established_outgoing(Some(limits::OUTBOUND_MAX))
+        .with_max_established_per_peer(Some(limits::PER_PEER_MAX))
+}
+
+fn identify(settings: &Settings) -> identify::Config {
+    identify::Config::new(PROTOCOL_VERSION.to_owned(), settings.keypair.public())
+        .with_agent_version(settings.agent.clone())
+        .with_push_listen_addr_updates(true)
+        // Addresses reach discovery through our own rules, not through identify's cache.
+        .with_cache_size(0)
+}
+
+fn gossip(settings: &Settings) -> Result<Gossip, SetupError> {
+    let wrong = |reason: &dyn std::fmt::Display| SetupError {
+        protocol: "gossipsub",
+        reason: reason.to_string(),
+    };
+    let config = gossipsub::ConfigBuilder::default()
+        .validation_mode(ValidationMode::Strict)
+        .validate_messages()
+        .message_id_fn(message_id)
+        .max_transmit_size(limits::GOSSIP_RPC_BYTES_MAX)
+        .mesh_n_high(settings.profile.mesh_high())
+        .connection_handler_queue_len(limits::GOSSIP_QUEUE_MAX)
+        .duplicate_cache_time(Duration::from_millis(limits::GOSSIP_DUPLICATES_MS))
+        .support_floodsub()
+        .build()
+        .map_err(|e| wrong(&e))?;
+    let fits: fn(&gossipsub::TopicHash) -> bool =
+        |topic| topic.as_str().len() <= limits::TOPIC_BYTES_MAX;
+    let filter = gossipsub::MaxCountSubscriptionFilter {
+        filter: gossipsub::CallbackSubscriptionFilter(fits),
+        max_subscribed_topics: limits::GOSSIP_SUBSCRIPTIONS_MAX,
+        max_subscriptions_per_request: limits::GOSSIP_SUBSCRIPTIONS_MAX,
+    };
+    let author = MessageAuthenticity::Signed(settings.keypair.clone());
+    let mut gossip = Gossip::new_with_subscription_filter(author, config, filter)
+        .map_err(|e| wrong(&e))?;
+    gossip
+        .with_peer_score(peer_score(settings.profile), gossipsub::PeerScoreThresholds::default())
+        .map_err(|e| wrong(&e))?;
+    Ok(gossip)
+}
+
+/// Our message id on every topic: author and sequence number (go's default), so that nobody else
+/// can claim the id of a message before it.
+fn message_id(message: &gossipsub::Message) -> MessageId {
+    let mut id = message.source.map(|peer| peer.to_bytes()).unwrap_or_default();
+    id.extend_from_slice(&message.sequence_number.unwrap_or_default().to_be_bytes());
+    MessageId::from(id)
+}
+
+fn peer_score(profile: Profile) -> gossipsub::PeerScoreParams {
+    gossipsub::PeerScoreParams {
+        // Browsers behind one NAT, and everything on one machine, share an address.
+        ip_colocation_factor_threshold: f64::from(profile.inbound_max()),
+        ip_colocation_factor_whitelist: [
+            std::net::IpAddr::from([127, 0, 0, 1]),
+            std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+        ]
+        .into(),
+        // Peers that number messages in another dialect break promises without meaning to.
+        behaviour_penalty_weight: 0.0,
+        ..gossipsub::PeerScoreParams::default()
+    }
+}
+
+/// Score of one topic: forged or forbidden messages cost, silence does not, because a chat room is
+/// silent most of the time.
+pub(super) fn topic_score() -> gossipsub::TopicScoreParams {
+    gossipsub::TopicScoreParams {
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        ..gossipsub::TopicScoreParams::default()
+    }
+}
+
+fn kademlia(local: PeerId, profile: Profile) -> kad::Behaviour<MemoryStore> {
+    let mut config = kad::Config::new(StreamProtocol::new(KAD_PROTOCOL));
+    config
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_query_timeout(Duration::from_millis(limits::QUERY_MS))
+        .set_record_ttl(Some(Duration::from_millis(limits::RECORD_LIFE_MS)))
+        .set_provider_record_ttl(Some(Duration::from_millis(limits::RECORD_LIFE_MS)))
+        .set_max_packet_size(limits::KAD_PACKET_BYTES_MAX)
+        // The routing machine refreshes; the library's own timer would run beside it.
+        .set_periodic_bootstrap_interval(None);
+    let store = MemoryStore::with_config(
+        local,
+        MemoryStoreConfig {
+            max_records: limits::RECORDS_MAX,
+            max_value_bytes: limits::RECORD_BYTES_MAX,
+            max_providers_per_key: limits::PROVIDERS_PER_KEY_MAX,
+            max_provided_keys: limits::PROVIDED_KEYS_MAX,
+        },
+    );
+    let mut kad = kad::Behaviour::with_config(local, store, config);
+    kad.set_mode(Some(if profile.is_node() { kad::Mode::Server } else { kad::Mode::Client }));
+    kad
+}

@@ -1,0 +1,170 @@
+//! Gossip: commands and events.
+//! Invariant: every message that arrives gets exactly one verdict, at once when its lane is full.
+//! Not here: what is accepted (`pubsub` machine), the composition of gossipsub (`behaviour`).
+
+use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, PublishError};
+
+use super::behaviour::topic_score;
+use super::command::{PubsubCommand, Reply};
+use super::driver::{Driver, redeem};
+use super::handle::NetError;
+use super::transport::answer;
+use super::work::{DiscoveryWork, PubsubWork};
+use crate::policy::{Action, Permit, Resource, Subject};
+use crate::pubsub::{Acceptance, Arrival};
+use crate::wire::UC_DISCOVERY_TOPIC;
+
+impl Driver {
+    pub(super) fn apply_pubsub(&mut self, command: PubsubCommand) {
+        match command {
+            PubsubCommand::Subscribe { permit, topic, reply } => {
+                let done = self.subscribe(permit, topic);
+                answer(reply, done);
+            }
+            PubsubCommand::Unsubscribe { permit, topic } => {
+                let on = Resource::Topic(topic);
+                if redeem(permit, Action::TopicSubscribe, &on).is_ok()
+                    && let Resource::Topic(topic) = on
+                {
+                    self.gossip().unsubscribe(&IdentTopic::new(topic.as_str()));
+                    self.state.topics.remove(&topic);
+                }
+            }
+            PubsubCommand::Publish { permit, topic, data, reply } => {
+                self.publish_message(permit, topic, data, reply);
+            }
+            PubsubCommand::Judge { permit, id, forwarder, acceptance } => {
+                if redeem(permit, Action::TopicRelay, &Resource::Node).is_ok() {
+                    self.judge_message(&MessageId::from(id), &forwarder, acceptance);
+                }
+            }
+        }
+    }
+
+    fn gossip(&mut self) -> &mut super::behaviour::Gossip {
+        self.swarm.behaviour_mut().gossip.inner_mut()
+    }
+
+    fn subscribe(&mut self, permit: Permit, topic: String) -> Result<(), NetError> {
+        redeem(permit, Action::TopicSubscribe, &Resource::Topic(topic.clone()))?;
+        let ident = IdentTopic::new(topic.as_str());
+        let gossip = self.gossip();
+        gossip.subscribe(&ident).map_err(|e| NetError::Gossip(e.to_string()))?;
+        let hash = ident.hash();
+        gossip
+            .set_topic_params(ident, topic_score())
+            .map_err(|reason| NetError::Gossip(reason.to_owned()))?;
+        let listeners = gossip
+            .all_peers()
+            .filter(|(_, topics)| topics.contains(&&hash))
+            .map(|(peer, _)| *peer)
+            .collect();
+        self.state.topics.insert(topic, listeners);
+        Ok(())
+    }
+
+    fn publish_message(&mut self, permit: Permit, topic: String, data: Vec<u8>, reply: Reply<u64>) {
+        let on = Resource::Topic(topic.clone());
+        let published = redeem(permit, Action::TopicPublish, &on).and_then(|()| {
+            self.gossip().publish(IdentTopic::new(topic), data).map_err(describe)
+        });
+        answer(reply, published.map(|id| sequence_number(&id)));
+    }
+
+    pub(super) fn judge_message(
+        &mut self,
+        id: &MessageId,
+        forwarder: &libp2p::PeerId,
+        acceptance: Acceptance,
+    ) {
+        let acceptance = match acceptance {
+            Acceptance::Accept => MessageAcceptance::Accept,
+            Acceptance::Reject => MessageAcceptance::Reject,
+            Acceptance::Ignore => MessageAcceptance::Ignore,
+        };
+        // `false` says that the message has left the cache: nobody waits for the verdict then.
+        self.gossip().report_message_validation_result(id, forwarder, acceptance);
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "slow and foreign peers are counted by metrics")]
+    pub(super) fn lift_pubsub(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                self.arrived(Arrival {
+                    id: message_id.0,
+                    forwarder: propagation_source,
+                    author: message.source,
+                    seqno: message.sequence_number,
+                    topic: message.topic.into_string(),
+                    data: message.data,
+                });
+            }
+            gossipsub::Event::Subscribed { peer_id, topic } => {
+                // Only topics of ours: what others listen to must not fill our memory.
+                if let Some(peers) = self.state.topics.get_mut(topic.as_str()) {
+                    peers.insert(peer_id);
+                }
+            }
+            gossipsub::Event::Unsubscribed { peer_id, topic } => {
+                if let Some(peers) = self.state.topics.get_mut(topic.as_str()) {
+                    peers.remove(&peer_id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the policy lets the author speak and the neighbour bring it.
+    fn may_arrive(&self, arrival: &Arrival) -> Result<(), Acceptance> {
+        let on = Resource::Topic(arrival.topic.clone());
+        let forwarder = match self.state.direct_address(&arrival.forwarder) {
+            Some(address) => Subject::connected(arrival.forwarder, address),
+            None => Subject::author(arrival.forwarder),
+        };
+        // Ignore: what a neighbour may not bring can be valid from another.
+        self.judge
+            .authorize(&forwarder, Action::TopicRelay, &on)
+            .map(drop)
+            .map_err(|_| Acceptance::Ignore)?;
+        let Some(author) = arrival.author else { return Ok(()) };
+        self.judge
+            .authorize(&Subject::author(author), Action::TopicPublish, &on)
+            .map(drop)
+            .map_err(|_| Acceptance::Reject)
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        if let Err(acceptance) = self.may_arrive(&arrival) {
+            let id = MessageId::from(arrival.id);
+            return self.judge_message(&id, &arrival.forwarder, acceptance);
+        }
+        let refused = if arrival.topic == UC_DISCOVERY_TOPIC {
+            let work = DiscoveryWork::AnnouncementArrived(arrival);
+            self.lanes.discovery.offer(work).err().and_then(|work| match work {
+                DiscoveryWork::AnnouncementArrived(arrival) => Some(arrival),
+                DiscoveryWork::PeerHeard { .. } => None,
+            })
+        } else {
+            let work = PubsubWork::GossipArrived(arrival);
+            self.lanes.pubsub.offer(work).err().map(|PubsubWork::GossipArrived(arrival)| arrival)
+        };
+        if let Some(arrival) = refused {
+            // Ignore, not Reject: a full lane is our fault.
+            let id = MessageId::from(arrival.id);
+            self.judge_message(&id, &arrival.forwarder, Acceptance::Ignore);
+        }
+    }
+}
+
+/// Our message ids end in the sequence number; see `behaviour::message_id`.
+fn sequence_number(id: &MessageId) -> u64 {
+    id.0.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+fn describe(error: PublishError) -> NetError {
+    match error {
+        PublishError::NoPeersSubscribedToTopic => NetError::NobodyListens,
+        PublishError::AllQueuesFull(_) => NetError::Busy,
+        other => NetError::Gossip(other.to_string()),
+    }
+}

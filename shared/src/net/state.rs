@@ -1,0 +1,226 @@
+//! The latest truth about connections and addresses, as the Driver sees it.
+//! Invariant: published whole and immutable; a reader that sleeps sees the newest, never a queue.
+//! Not here: rooms and links, which belong to their machines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use libp2p::{Multiaddr, PeerId};
+
+use super::address;
+use crate::view::{self, Direction, Path, PeerKind};
+
+/// One open connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: PeerId,
+    /// The remote address.
+    pub address: Multiaddr,
+    /// Whether we opened it.
+    pub outbound: bool,
+    /// When it opened: Unix time in ms.
+    pub opened_ms: u64,
+}
+
+impl Connection {
+    /// Whether it goes through a relay.
+    #[must_use]
+    pub fn relayed(&self) -> bool {
+        address::is_relayed(&self.address)
+    }
+}
+
+/// What a peer told about itself in identify, checked and cut to size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its agent string.
+    pub agent: String,
+    /// Whether it speaks our Kademlia protocol as a server.
+    pub kad: bool,
+    /// Whether it offers relay slots.
+    pub relay: bool,
+    /// The addresses it says it listens on.
+    pub addresses: Vec<Multiaddr>,
+}
+
+/// The state of the swarm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetState {
+    /// Our own id.
+    pub local: PeerId,
+    /// Addresses we listen on.
+    pub listen: BTreeSet<Multiaddr>,
+    /// Addresses under which we know to be reachable, circuits among them.
+    pub external: BTreeSet<Multiaddr>,
+    /// Open connections by number.
+    pub connections: BTreeMap<u64, Connection>,
+    /// What connected peers said about themselves.
+    pub identities: BTreeMap<PeerId, Arc<Identity>>,
+    /// Last round-trip time of connected peers, in microseconds.
+    pub rtt_us: BTreeMap<PeerId, u64>,
+    /// Relays that hold a slot for us.
+    pub reservations: BTreeSet<PeerId>,
+    /// Peers we know to listen to each topic that we are subscribed to.
+    pub topics: BTreeMap<String, BTreeSet<PeerId>>,
+    /// Circuits that this node carries for others.
+    pub circuits: usize,
+}
+
+impl NetState {
+    /// A swarm without any connection.
+    #[must_use]
+    pub fn new(local: PeerId) -> Self {
+        Self {
+            local,
+            listen: BTreeSet::new(),
+            external: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            identities: BTreeMap::new(),
+            rtt_us: BTreeMap::new(),
+            reservations: BTreeSet::new(),
+            topics: BTreeMap::new(),
+            circuits: 0,
+        }
+    }
+
+    /// Whether any connection to the peer is open.
+    #[must_use]
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connections.values().any(|c| c.peer == *peer)
+    }
+
+    /// The address of a direct connection to the peer, the outbound ones first.
+    #[must_use]
+    pub fn direct_address(&self, peer: &PeerId) -> Option<&Multiaddr> {
+        let direct = || self.connections.values().filter(|c| c.peer == *peer && !c.relayed());
+        direct().find(|c| c.outbound).or_else(|| direct().next()).map(|c| &c.address)
+    }
+
+    /// Connected peers as people see them.
+    #[must_use]
+    pub fn peers(&self) -> Vec<view::PeerInfo> {
+        let mut peers = BTreeMap::<PeerId, Vec<view::ConnectionInfo>>::new();
+        for connection in self.connections.values() {
+            peers.entry(connection.peer).or_default().push(view::ConnectionInfo {
+                address: connection.address.to_string(),
+                transport: view::Transport::of(&connection.address),
+                path: view::Path::of(&connection.address),
+                direction: if connection.outbound {
+                    Direction::Outbound
+                } else {
+                    Direction::Inbound
+                },
+                opened_ms: connection.opened_ms,
+            });
+        }
+        peers.into_iter().map(|(peer, connections)| self.peer(peer, connections)).collect()
+    }
+
+    fn peer(&self, peer: PeerId, connections: Vec<view::ConnectionInfo>) -> view::PeerInfo {
+        let agent = self.identities.get(&peer).map(|identity| identity.agent.clone());
+        let kind = match agent.as_deref() {
+            Some(agent) if !agent.starts_with("peerloom/") => PeerKind::Other,
+            Some(agent) if agent.ends_with("(native)") => PeerKind::Native,
+            Some(agent) if agent.ends_with("(browser)") => PeerKind::Browser,
+            _ => PeerKind::Other,
+        };
+        let direct = connections.iter().any(|c| c.path == Path::Direct);
+        view::PeerInfo {
+            id: peer.to_string(),
+            agent,
+            kind,
+            rtt_ms: self.rtt_us.get(&peer).map(|us| {
+                // Whole microseconds below an hour are exact in a double.
+                std::time::Duration::from_micros(*us).as_secs_f64() * 1_000.0
+            }),
+            path: if direct { Path::Direct } else { Path::Relayed },
+            connections,
+        }
+    }
+}
+
+/// The difference between two states, for machines that want to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A connection opened.
+    Connected {
+        /// Its number.
+        id: u64,
+        /// What it is.
+        connection: Connection,
+    },
+    /// A connection closed.
+    Disconnected {
+        /// Its number.
+        id: u64,
+        /// What it was.
+        connection: Connection,
+    },
+    /// The last connection to a peer closed.
+    Gone(PeerId),
+    /// A peer told about itself, or something new.
+    Identified(PeerId, Arc<Identity>),
+    /// A relay gave us a slot.
+    Reserved(PeerId),
+    /// A relay no longer holds a slot for us.
+    ReservationLost(PeerId),
+    /// A peer began or ceased to listen to a topic of ours.
+    Follows {
+        /// Who.
+        peer: PeerId,
+        /// Which topic.
+        topic: String,
+        /// Whether it listens now.
+        follows: bool,
+    },
+    /// The set of addresses under which we are reachable changed.
+    Addresses,
+}
+
+/// What changed from `old` to `new`, closings first, so that a reader never sees two links at once
+/// where one replaced the other.
+#[must_use]
+pub fn changes(old: &NetState, new: &NetState) -> Vec<Change> {
+    let mut out = Vec::new();
+    for (id, connection) in &old.connections {
+        if !new.connections.contains_key(id) {
+            out.push(Change::Disconnected { id: *id, connection: connection.clone() });
+        }
+    }
+    let peers = |state: &NetState| -> BTreeSet<PeerId> {
+        state.connections.values().map(|c| c.peer).collect()
+    };
+    out.extend(peers(old).difference(&peers(new)).copied().map(Change::Gone));
+    out.extend(old.reservations.difference(&new.reservations).copied().map(Change::ReservationLost));
+    for (id, connection) in &new.connections {
+        if !old.connections.contains_key(id) {
+            out.push(Change::Connected { id: *id, connection: connection.clone() });
+        }
+    }
+    for (peer, identity) in &new.identities {
+        if old.identities.get(peer) != Some(identity) {
+            out.push(Change::Identified(*peer, Arc::clone(identity)));
+        }
+    }
+    out.extend(new.reservations.difference(&old.reservations).copied().map(Change::Reserved));
+    follows(old, new, true, &mut out);
+    follows(new, old, false, &mut out);
+    if old.external != new.external || old.listen != new.listen {
+        out.push(Change::Addresses);
+    }
+    out
+}
+
+/// Listeners that `new` has and `old` has not, told as `follows`.
+fn follows(old: &NetState, new: &NetState, follows: bool, out: &mut Vec<Change>) {
+    let nobody = BTreeSet::new();
+    for (topic, peers) in &new.topics {
+        let before = old.topics.get(topic).unwrap_or(&nobody);
+        out.extend(peers.difference(before).map(|peer| Change::Follows {
+            peer: *peer,
+            topic: topic.clone(),
+            follows,
+        }));
+    }
+}

@@ -1,0 +1,321 @@
+// The journey of a newcomer: one node, two browser windows, one terminal, all in one room; the node dies and returns.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { fixture } from '../interop/js/lib/checked.mjs'
+import { Node } from '../interop/js/lib/node.mjs'
+import { until } from '../interop/js/lib/wait.mjs'
+import { startBrowser, words } from './lib/browser.mjs'
+
+const JOINS_MS = 30_000
+const HEARS_MS = 15_000
+// A dead WebRTC connection is only noticed when pings or ICE checks stay without answer.
+const NOTICES_MS = 60_000
+const REJOINS_MS = 15_000
+
+const MODES = {
+  websocket: { listen: ['tcp', 'websocket'], links: ['websocket'] },
+  'webrtc-direct': { listen: ['tcp', 'webrtc'], links: ['webrtc-direct'] },
+  both: { listen: ['tcp', 'quic', 'websocket', 'webrtc'], links: ['websocket', 'webrtc-direct'] },
+}
+
+let browser
+before(async () => {
+  browser = await startBrowser()
+})
+after(async () => {
+  await browser?.stop()
+})
+
+for (const [mode, { listen, links }] of Object.entries(MODES)) {
+  describe(`over ${mode === 'both' ? 'WebSocket and WebRTC-direct' : mode}`, () => {
+    let node
+    let anna
+    let bo
+    let chat
+    const { checked } = fixture(() => `${node?.log}\n${JSON.stringify({ anna: anna?.faults, bo: bo?.faults })}`)
+    const windows = () => [anna, bo]
+    const noFaults = () => {
+      for (const window of windows()) assert.deepEqual(window.faults, [])
+    }
+
+    before(async () => {
+      node = await Node.start({ transports: listen })
+      await node.ready()
+    })
+
+    after(async () => {
+      chat?.kill()
+      await Promise.allSettled([anna?.stop(), bo?.stop()])
+      await node?.dispose()
+    })
+
+    /** Each of the three says `count` things, everybody must have heard everything exactly once. */
+    async function everybodyTalks(round, count) {
+      const speakers = {
+        anna: (text) => anna.say(text),
+        bo: (text) => bo.say(text),
+        terminal: (text) => chat.say(text),
+      }
+      const said = []
+      for (let i = 0; i < count; i++) {
+        for (const [who, say] of Object.entries(speakers)) {
+          const text = `${round}: ${who} says ${i}, 你好`
+          await say(text)
+          said.push({ who, text })
+        }
+      }
+      const texts = said.map(({ text }) => text)
+      const logs = await Promise.all(windows().map((window) => window.shows(texts, HEARS_MS)))
+      const others = said.filter(({ who }) => who !== 'terminal').map(({ text }) => text)
+      await until(() => others.every((text) => chat.count(text) > 0), HEARS_MS, 'the messages in the terminal', {
+        describe: () => JSON.stringify(chat.messages.map(({ text }) => text)),
+      })
+      const ids = { anna: await anna.id(), bo: await bo.id(), terminal: node.id }
+      // A second copy would come with the next heartbeats of the mesh: look again after another message.
+      await anna.say(`${round}: last`)
+      await bo.shows([`${round}: last`], HEARS_MS)
+      for (const log of logs) {
+        for (const { who, text } of said) {
+          const found = log.filter((one) => one.text === text)
+          assert.equal(found.length, 1, `${text}: shown ${found.length} times`)
+          assert.equal(found[0].author, ids[who])
+        }
+      }
+      for (const window of windows()) {
+        const texts = (await window.log()).map(({ text }) => text).filter((text) => text.startsWith(`${round}: `))
+        assert.equal(new Set(texts).size, texts.length, 'a message is shown twice')
+      }
+      for (const text of others) assert.equal(chat.count(text), 1, `${text} in the terminal`)
+      const found = chat.messages.find(({ text }) => text === others[0])
+      assert.equal(found.author, ids.anna)
+      assert.equal(found.room, 'lobby')
+    }
+
+    test(
+      'two windows and a terminal talk in one room',
+      { timeout: 180_000 },
+      checked(async () => {
+        ;[anna, bo] = await Promise.all([browser.open(node.page), browser.open(node.page)])
+        for (const window of windows()) {
+          await window.becomes(['connected'], JOINS_MS)
+          await window.linked(links, JOINS_MS)
+          assert.match(await window.statusText(), /^Connected to \d+ peers?$/)
+        }
+        await anna.rename('Anna')
+        await bo.rename('Bo')
+        chat = node.chat('lobby', ['--name', 'Terminal'])
+        const [annaId, boId] = [await anna.id(), await bo.id()]
+        assert.notEqual(annaId, boId)
+        const sees = (window, id) => async () => (await window.members()).some((member) => member.id === id)
+        await until(sees(anna, boId), 25_000, 'Bo among the members', { describe: () => anna.describe() })
+        await until(sees(bo, annaId), 25_000, 'Anna among the members', { describe: () => bo.describe() })
+        await everybodyTalks('first', 3)
+        await Promise.all([anna.photograph(`journey-${mode}-anna`), bo.photograph(`journey-${mode}-bo`)])
+        noFaults()
+      }),
+    )
+
+    test(
+      'the windows show each other by name',
+      { timeout: 60_000 },
+      checked(async () => {
+        const named = (window, name) => async () => (await window.members()).some(({ text }) => text.includes(name))
+        await until(named(anna, 'Bo'), 25_000, 'the name of Bo', { describe: () => anna.describe() })
+        await until(named(bo, 'Anna'), 25_000, 'the name of Anna', { describe: () => bo.describe() })
+      }),
+    )
+
+    test(
+      'a relayed connection joins the two windows',
+      { timeout: 90_000 },
+      checked(async () => {
+        const [annaId, boId] = [await anna.id(), await bo.id()]
+        const relayed = (window, id) => async () =>
+          (await window.peers()).some((peer) => peer.id === id && peer.path === 'relayed')
+        await until(relayed(anna, boId), 40_000, 'Bo as a relayed peer', { describe: () => anna.describe() })
+        await until(relayed(bo, annaId), 40_000, 'Anna as a relayed peer', { describe: () => bo.describe() })
+        noFaults()
+      }),
+    )
+
+    test(
+      'a room that the node was never told of',
+      { timeout: 60_000 },
+      checked(async () => {
+        for (const window of windows()) await window.enter('garden')
+        const heard = (window, start) => async () => (await window.log()).some(({ text }) => text.startsWith(start))
+        let tries = 0
+        await until(
+          async () => {
+            await anna.say(`is anybody here? ${tries++}`)
+            return heard(bo, 'is anybody here?')()
+          },
+          20_000,
+          'Bo hearing Anna in the garden',
+          { every: 1_000, describe: () => bo.describe() },
+        )
+        await bo.say('yes, in the garden')
+        await anna.shows(['yes, in the garden'], HEARS_MS)
+        for (const window of windows()) await window.enter('lobby')
+        noFaults()
+      }),
+    )
+
+    test(
+      'the node is killed and comes back: the windows rejoin',
+      { timeout: 240_000 },
+      checked(async () => {
+        for (const window of windows()) window.nodeIsDown = true
+        await node.kill()
+        await Promise.all(windows().map((window) => window.becomes(['offline', 'connecting'], NOTICES_MS)))
+        assert.match(await anna.statusText(), /^(Offline: no peer can be reached\.|Connecting .*)$/)
+        await anna.say('written while offline')
+        assert.equal((await anna.log()).find(({ text }) => text === 'written while offline').state, 'queued')
+        await anna.photograph(`journey-${mode}-offline`)
+        chat.kill()
+        await node.launch()
+        await node.ready()
+        const times = await Promise.all(
+          windows().map(async (window) => {
+            const one = await window.becomes(['connected', 'degraded'], REJOINS_MS)
+            const two = await window.linked(links, Math.max(1, REJOINS_MS - one))
+            return Math.round(one + two)
+          }),
+        )
+        console.log(`# ${mode}: rejoined ${times.join(' and ')} ms after the node was ready`)
+        for (const window of windows()) window.nodeIsDown = false
+        await bo.shows(['written while offline'], HEARS_MS)
+        chat = node.chat('lobby', ['--name', 'Terminal'])
+        await everybodyTalks('second', 2)
+        noFaults()
+      }),
+    )
+
+    test(
+      'the node is killed and is back at once',
+      { timeout: 240_000 },
+      checked(async () => {
+        for (const window of windows()) window.nodeIsDown = true
+        const oldChat = chat
+        await node.kill()
+        oldChat.kill()
+        await node.launch()
+        await node.ready()
+        const start = performance.now()
+        let tries = 0
+        // Rejoined means: what is said in one window is heard in the other.
+        const heard = async (from, to) => {
+          const mark = `${mode} back ${tries++}`
+          await until(
+            async () => {
+              await from.say(`${mark} ${tries++}`)
+              return (await to.log()).some(({ text }) => text.startsWith(mark))
+            },
+            REJOINS_MS,
+            'messages between the windows',
+            { every: 500, describe: () => to.describe() },
+          )
+        }
+        await Promise.all([heard(anna, bo), heard(bo, anna)])
+        console.log(`# ${mode}: talking again ${Math.round(performance.now() - start)} ms after the node was ready`)
+        for (const window of windows()) window.nodeIsDown = false
+        for (const window of windows()) await window.linked(links, JOINS_MS)
+        noFaults()
+      }),
+    )
+
+    test(
+      'a reload keeps the peer id',
+      { timeout: 120_000 },
+      checked(async () => {
+        const id = await anna.id()
+        await anna.page.reload({ waitUntil: 'load', timeout: 30_000 })
+        await anna.linked(links, JOINS_MS)
+        assert.equal(await anna.id(), id)
+        chat.kill()
+        chat = node.chat('lobby', ['--name', 'Terminal'])
+        await everybodyTalks('third', 2)
+        noFaults()
+      }),
+    )
+
+    if (mode !== 'both') return
+
+    test(
+      'a second window of the same browser is another peer',
+      { timeout: 120_000 },
+      checked(async () => {
+        const second = await browser.openBeside(anna, node.page)
+        try {
+          await second.linked(links, JOINS_MS)
+          assert.notEqual(await second.id(), await anna.id())
+          await second.say('from the second window')
+          await anna.shows(['from the second window'], HEARS_MS)
+          assert.deepEqual(second.faults, [])
+        } finally {
+          await second.page.close()
+        }
+      }),
+    )
+
+    test(
+      'three languages',
+      { timeout: 60_000 },
+      checked(async () => {
+        for (const language of ['zh-Hant', 'zh-Hans', 'en']) {
+          await anna.by('lang').selectOption(language)
+          const placeholder = words(language)['composer.placeholder']
+          await anna.by('composer', `[placeholder="${placeholder}"]`).waitFor({ timeout: 5_000 })
+          assert.equal(await anna.page.locator('html').getAttribute('lang'), language)
+          const connected = words(language)['status.connected']
+          const forms = (typeof connected === 'string' ? [connected] : Object.values(connected)).map((form) =>
+            form.replace('{n}', '\\d+'),
+          )
+          assert.match(await anna.statusText(), new RegExp(`^(${forms.join('|')})$`))
+          await anna.photograph(`journey-${language}`)
+        }
+        noFaults()
+      }),
+    )
+
+    test(
+      'a window with another locale starts in its language',
+      { timeout: 60_000 },
+      checked(async () => {
+        const window = await browser.open(node.page, { locale: 'zh-TW' })
+        try {
+          await window.linked(links, JOINS_MS)
+          assert.equal(await window.page.locator('html').getAttribute('lang'), 'zh-Hant')
+          assert.deepEqual(window.faults, [])
+        } finally {
+          await window.stop()
+        }
+      }),
+    )
+
+    test(
+      'an empty room says so',
+      { timeout: 60_000 },
+      checked(async () => {
+        await anna.enter('nobody-else')
+        await anna.by('alone').waitFor({ timeout: 10_000 })
+        assert.match(await anna.by('alone').innerText(), /Nobody else is here yet\./)
+        await anna.photograph('journey-alone')
+        noFaults()
+      }),
+    )
+
+    test(
+      'a clean stop of the node is told at once',
+      { timeout: 60_000 },
+      checked(async () => {
+        for (const window of windows()) window.nodeIsDown = true
+        chat.kill()
+        assert.equal(await node.stop(), 0)
+        await Promise.all(windows().map((window) => window.becomes(['offline', 'connecting'], 10_000)))
+        await anna.page.screenshot()
+        noFaults()
+      }),
+    )
+  })
+}

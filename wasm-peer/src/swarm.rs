@@ -1,0 +1,85 @@
+//! Browser transports composed into a swarm: the only place that names them.
+//! Invariant: an address that this browser cannot dial is refused with the reason, never with a panic.
+//! Not here: which addresses to dial; listening, which a browser does only through relays.
+
+mod webrtc;
+
+use std::time::Duration;
+
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::transport::timeout::TransportTimeout;
+use libp2p::core::upgrade;
+use libp2p::identity::Keypair;
+use libp2p::{PeerId, Swarm, Transport, noise, relay, swarm, yamux};
+use peerloom_shared::limits;
+use peerloom_shared::net::behaviour::SetupError;
+use peerloom_shared::net::{Behaviour, Judge, Settings};
+
+use self::webrtc::WebRtc;
+use crate::websocket;
+
+/// The swarm could not be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SwarmError {
+    /// The Noise keys could not be derived from the identity.
+    #[error("the identity key cannot be used for encryption: {0}")]
+    Noise(#[from] noise::Error),
+    /// A protocol refused its settings.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// Builds a swarm with all browser transports: WebRTC-direct, relayed and WebSocket.
+///
+/// # Errors
+/// See [`SwarmError`].
+pub(crate) fn build(settings: &Settings, judge: &Judge) -> Result<Swarm<Behaviour>, SwarmError> {
+    let keypair = &settings.keypair;
+    let local = keypair.public().to_peer_id();
+    let (relay_transport, relay_client) = relay::client::new(local);
+    let transport = transport(keypair, relay_transport)?;
+    let behaviour = Behaviour::new(settings, relay_client, judge)?;
+    let config = swarm::Config::with_wasm_executor()
+        .with_idle_connection_timeout(Duration::from_millis(limits::IDLE_MS))
+        .with_max_negotiating_inbound_streams(limits::NEGOTIATING_STREAMS_MAX);
+    Ok(Swarm::new(transport, behaviour, local, config))
+}
+
+type Peers = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// The first that knows an address takes it, so the order matters: a relayed address contains the
+/// one of its relay, which another transport would dial instead.
+fn transport(keypair: &Keypair, relay: relay::client::Transport) -> Result<Peers, SwarmError> {
+    let webrtc = WebRtc::of_this_page(keypair)
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    // The library waits for a handshake as long as the browser does, which is too long.
+    let webrtc = TransportTimeout::new(webrtc, Duration::from_millis(limits::DIAL_MS)).boxed();
+    let relay = secured(relay, keypair)?;
+    let websocket = secured(websocket::Transport::new(), keypair)?;
+    Ok(either(webrtc, either(relay, websocket)))
+}
+
+fn either(first: Peers, second: Peers) -> Peers {
+    first.or_transport(second).map(|output, _| output.into_inner()).boxed()
+}
+
+/// Noise for who it is, yamux for many streams.
+fn secured<T>(transport: T, keypair: &Keypair) -> Result<Peers, SwarmError>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send + 'static,
+    T::ListenerUpgrade: Send + 'static,
+{
+    let mut yamux = yamux::Config::default();
+    yamux.set_max_num_streams(limits::YAMUX_STREAMS_MAX);
+    Ok(transport
+        .upgrade(upgrade::Version::V1Lazy)
+        .authenticate(noise::Config::new(keypair)?)
+        .multiplex(yamux)
+        .timeout(Duration::from_millis(limits::DIAL_MS))
+        .boxed())
+}

@@ -1,0 +1,56 @@
+//! Role: binds a compiled browser module to JavaScript, and tells where its bytes come from.
+//! Invariant: wasm-bindgen is used as a library of the locked version, because its schema must
+//! equal the one the module was compiled with. Not here: when to do it (`xtask web`).
+
+mod why;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["bind", wasm, out] => bind(wasm.as_ref(), out.as_ref(), false),
+        ["bind", wasm, out, "--release"] => bind(wasm.as_ref(), out.as_ref(), true),
+        ["why", wasm] => read(wasm.as_ref()).and_then(|bytes| why::print(&bytes)),
+        _ => Err("usage: xtask-bindgen bind WASM OUT [--release] | why WASM".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask-bindgen: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes module, JavaScript and types into `out`, then prints the module's raw and gzip size.
+fn bind(wasm: &Path, out: &Path, release: bool) -> Result<(), String> {
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(wasm).typescript(true).omit_default_module_path(true);
+    // Names help in a stack trace, and must leave only now: wasm-bindgen itself reads sections
+    // that an earlier strip would have removed.
+    bindgen.remove_name_section(release).remove_producers_section(release);
+    let made = bindgen.web(true).and_then(|b| b.generate(out));
+    made.map_err(|e| format!("wasm-bindgen: {e:#}"))?;
+    let stem = bindgen.stem().map_err(|e| format!("{e:#}"))?;
+    let bytes = read(&out.join(format!("{stem}_bg.wasm")))?;
+    println!("{} {}", bytes.len(), gzip_len(&bytes).map_err(|e| format!("gzip: {e}"))?);
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+}
+
+fn gzip_len(bytes: &[u8]) -> std::io::Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}

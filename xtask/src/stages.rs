@@ -1,0 +1,224 @@
+//! Role: what each stage of `cargo xtask test` does.
+//! Invariant: a check counts as one test; a test run counts its own tests, and one that ran no
+//! test has failed. Not here: order, headings and summary (`test`).
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::count::{self, Tally};
+use crate::npm::{self, Project};
+use crate::sh::{self, Outcome};
+use crate::wasm_std::{self, WasmStd};
+use crate::web::{self, Wanted};
+use crate::{layers, sizes, tools};
+
+/// Everything but this program, always selected together: cargo then chooses the same features
+/// for every dependency, and all native stages share one set of compiled crates.
+const OURS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
+const INTEROP: Project = Project { dir: "tests/interop/js", title: "the foreign peer's tests" };
+const BROWSER: Project = Project { dir: "tests/browser", title: "the browser tests" };
+
+/// What a stage found.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) tally: Tally,
+    /// One line for each thing that failed.
+    pub(crate) failures: Vec<String>,
+}
+
+/// A stage: its name, what it does, and the doing; `true` asks for the released module's size.
+pub(crate) type Stage = (&'static str, &'static str, fn(bool) -> Report);
+
+/// All stages in the order that lets later ones reuse what earlier ones compiled.
+pub(crate) const STAGES: [Stage; 9] = [
+    ("fmt", "the Rust format", fmt),
+    ("gates", "layering and sizes", gates),
+    ("clippy", "clippy, native and wasm32", clippy),
+    ("unit", "unit and documentation tests", unit),
+    ("web", "the browser peer, its npm package and the page", build_web),
+    ("page", "checks and tests of the npm package and the page", page),
+    ("it", "whole nodes, as real processes", integration),
+    ("interop", "a foreign peer against the node", interop),
+    ("browser", "real browsers against the node", browser),
+];
+
+impl Report {
+    /// Counts one check.
+    fn check(&mut self, what: &str, done: Outcome) {
+        match done {
+            Ok(()) => self.tally.passed += 1,
+            Err(why) => self.fail(format!("{what}: {why}")),
+        }
+    }
+
+    /// Runs a command as one check.
+    fn step(&mut self, what: &str, cmd: &mut Command) {
+        println!("{what}: {}", sh::shown(cmd));
+        self.check(what, sh::run(cmd));
+    }
+
+    /// Runs tests and counts them.
+    fn tests(&mut self, what: &str, cmd: &mut Command) {
+        println!("{what}: {}", sh::shown(cmd));
+        match sh::tee(cmd) {
+            Err(why) => self.fail(format!("{what}: {why}")),
+            Ok(ran) => {
+                let tally = count::tests(&ran.output);
+                self.tally = self.tally.plus(tally);
+                if tally.failed > 0 {
+                    self.failures.push(format!("{what}: {} failed", tally.failed));
+                } else if !ran.ok {
+                    self.fail(format!("{what}: `{}` failed", sh::shown(cmd)));
+                } else if tally.passed == 0 {
+                    self.fail(format!("{what}: no test ran"));
+                }
+            }
+        }
+    }
+
+    /// Does what tests need first; says whether they can start.
+    fn prepare(&mut self, what: &str, done: Outcome) -> bool {
+        let ready = done.is_ok();
+        if let Err(why) = done {
+            self.fail(format!("{what}: {why}"));
+        }
+        ready
+    }
+
+    fn fail(&mut self, line: String) {
+        println!("{line}");
+        self.tally.failed += 1;
+        self.failures.push(line);
+    }
+}
+
+fn fmt(_: bool) -> Report {
+    let mut report = Report::default();
+    report.step("format", &mut sh::cargo(&["fmt", "--all", "--", "--check"]));
+    report
+}
+
+fn gates(_: bool) -> Report {
+    let mut report = Report::default();
+    report.check("layers", layers::check_all());
+    report.check("sizes", sizes::check_all());
+    report
+}
+
+fn clippy(_: bool) -> Report {
+    let mut report = Report::default();
+    let mut lint = |what: &str, args: &[&str]| {
+        let mut cmd = sh::cargo(&["clippy", "--quiet"]);
+        report.step(what, cmd.args(args).args(["--", "-D", "warnings"]));
+    };
+    lint("native", &["--workspace", "--all-targets", "--features", "xtask/bindgen"]);
+    lint("the protocol without features", &["--package", "peerloom-shared", "--all-targets"]);
+    let wasm = ["--package", "peerloom-wasm-peer", "--package", "peerloom-shared"];
+    let how = ["--features", "peerloom-shared/net", "--profile", "wasm-dev"];
+    let target = ["--target", wasm_std::TARGET];
+    match WasmStd::get() {
+        Ok(WasmStd::Toolchain) => lint("wasm32", &[&wasm[..], &how, &target].concat()),
+        Ok(WasmStd::Debian) => {
+            println!("wasm32: left out, Debian's compiler for wasm32 has no clippy");
+        }
+        Err(why) => report.check("wasm32", Err(why)),
+    }
+    report
+}
+
+fn unit(_: bool) -> Report {
+    let mut report = Report::default();
+    let mut tests = |what: &str, args: &[&[&str]]| {
+        let mut cmd = sh::cargo(&["test"]);
+        report.tests(what, cmd.args(args.concat()));
+    };
+    tests("unit tests", &[&OURS, &["--lib", "--bins"]]);
+    tests("documentation tests", &[&OURS, &["--doc"]]);
+    tests("tests of the tasks", &[&["--package", "xtask", "--features", "bindgen"]]);
+    report
+}
+
+fn build_web(release_size: bool) -> Report {
+    let mut report = Report::default();
+    report.check("build for browsers", web::build(&Wanted::default()));
+    if release_size {
+        report.check("size of the released module", web::release_size());
+    }
+    report
+}
+
+fn page(_: bool) -> Report {
+    let mut report = Report::default();
+    for project in [npm::PACKAGE, npm::PAGE] {
+        let fetched = tools::require_node().and_then(|()| project.install());
+        if report.prepare(project.title, fetched) {
+            let dir = project.path();
+            let (check, tests) =
+                (format!("check {}", project.dir), format!("test {}", project.dir));
+            report.step(&check, &mut sh::npm(&dir, &["run", "--silent", "check"]));
+            report.tests(&tests, &mut sh::npm(&dir, &["test", "--silent"]));
+        }
+    }
+    report
+}
+
+fn integration(_: bool) -> Report {
+    let mut report = Report::default();
+    if let Some(node) = node(&mut report) {
+        let mut cmd = sh::cargo(&["test"]);
+        cmd.args(OURS).args(["--test", "it"]).env("PEERLOOM_BIN", node);
+        report.tests("integration tests", &mut cmd);
+    }
+    report
+}
+
+fn interop(_: bool) -> Report {
+    let mut report = Report::default();
+    if let Some(mut cmd) = node_against(&mut report, &INTEROP) {
+        report.tests(INTEROP.title, &mut cmd);
+    }
+    report
+}
+
+fn browser(_: bool) -> Report {
+    let mut report = Report::default();
+    if let Some(mut cmd) = node_against(&mut report, &BROWSER) {
+        report.tests(BROWSER.title, &mut cmd);
+    }
+    report
+}
+
+/// The npm tests of a project, with the page built, the node built, and a Chromium found.
+fn node_against(report: &mut Report, project: &Project) -> Option<Command> {
+    if !report.prepare("build for browsers", web::build(&Wanted::default())) {
+        return None;
+    }
+    let node = node(report)?;
+    if !report.prepare(project.title, project.install()) {
+        return None;
+    }
+    let mut cmd = sh::npm(&project.path(), &["test", "--silent"]);
+    cmd.env("PEERLOOM_BIN", node);
+    match tools::chromium() {
+        Ok(path) => {
+            cmd.env("PEERLOOM_CHROMIUM", path);
+            Some(cmd)
+        }
+        Err(why) => {
+            report.prepare("Chromium", Err(why));
+            None
+        }
+    }
+}
+
+/// Builds the node; together with the integration tests, because their selection of packages
+/// and features is the one that all stages share.
+fn node(report: &mut Report) -> Option<PathBuf> {
+    let mut cmd = sh::cargo(&["build"]);
+    cmd.args(OURS).args(["--bins", "--test", "it"]);
+    println!("building the node");
+    let name = format!("peerloom{}", std::env::consts::EXE_SUFFIX);
+    let built = sh::run(&mut cmd);
+    report.prepare("the node", built).then(|| sh::target().join("debug").join(name))
+}
