@@ -203,7 +203,7 @@ impl Boot {
             rooms: rooms_shown,
         };
         let name = self.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let machine = pubsub::Pubsub::new(local, seed()?, pubsub::Config { name });
+        let machine = pubsub::Pubsub::new(local, seed()?, pubsub::Config { name, carry: true });
         let (pubsub, pubsub_lane) = Pubsub::start(
             machine,
             birth("pubsub"),

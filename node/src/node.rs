@@ -12,6 +12,7 @@ use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
 use peerloom_shared::view::PeerEvent;
+use peerloom_shared::wire::RoomName;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -240,16 +241,8 @@ fn started(handle: &NodeHandle, page: String) -> Started {
     }
 }
 
-fn rooms(config: &CheckedConfig) -> Result<BTreeSet<peerloom_shared::wire::RoomName>, Failure> {
-    config
-        .rooms
-        .iter()
-        .map(|room| {
-            room.parse().map_err(|e: peerloom_shared::wire::RoomNameError| {
-                Failure::new(&codes::ROOM_001, e.to_string())
-            })
-        })
-        .collect()
+fn rooms(config: &CheckedConfig) -> Result<BTreeSet<RoomName>, Failure> {
+    config.rooms.iter().map(|room| Ok(room.parse::<RoomName>()?)).collect()
 }
 
 /// The address book from disk. Entries that do not decode are left out: they are hints, not facts.

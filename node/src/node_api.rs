@@ -105,7 +105,7 @@ impl NodeHandle {
             group.pubsub.ask(SetName(Some(name))).await.map_err(of_ask)?;
         }
         let joined = group.pubsub.ask(Subscribe(room.clone())).await.map_err(of_ask)?;
-        joined.map_err(|e| of_code(e.code(), &e))?;
+        joined?;
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).insert(room);
         Ok(())
     }
@@ -118,7 +118,7 @@ impl NodeHandle {
         let room = room_name(room)?;
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
         let left = self.group()?.pubsub.ask(Unsubscribe(room)).await.map_err(of_ask)?;
-        left.map_err(|e| of_code(e.code(), &e))
+        Ok(left?)
     }
 
     /// Says something in a room.
@@ -128,7 +128,7 @@ impl NodeHandle {
     pub async fn say(&self, room: &str, text: String) -> Result<Message, Failure> {
         let room = room_name(room)?;
         let said = self.group()?.pubsub.ask(Publish { room, text }).await.map_err(of_ask)?;
-        said.map_err(|e| of_code(e.code(), &e))
+        Ok(said?)
     }
 
     /// Dials an address and gives the peer that answered.
@@ -168,7 +168,7 @@ impl NodeHandle {
     pub async fn look_up(&self, ask: Ask) -> Result<Found, Failure> {
         let deadline = Duration::from_millis(LOOKUP_ASK_MS);
         let found = self.group()?.routing.ask_within(Lookup(ask), deadline).await;
-        found.map_err(of_ask)?.map_err(|e| of_code(e.code(), &e))
+        Ok(found.map_err(of_ask)??)
     }
 
     /// Reads the rules again and gives the epoch of the set in force.
@@ -181,13 +181,7 @@ impl NodeHandle {
 }
 
 fn room_name(room: &str) -> Result<RoomName, Failure> {
-    room.parse().map_err(|e: peerloom_shared::wire::RoomNameError| of_code("ROOM-001", &e))
-}
-
-/// A failure with a code that a machine names.
-fn of_code(id: &str, error: &dyn std::error::Error) -> Failure {
-    let code = crate::error::find(id).unwrap_or(&codes::NODE_006);
-    Failure::new(code, error.to_string())
+    Ok(room.parse::<RoomName>()?)
 }
 
 fn of_ask(error: AskError) -> Failure {
@@ -207,14 +201,14 @@ fn of_net(error: NetError) -> Failure {
         NetError::Busy => &codes::NODE_001,
         NetError::NotConnected => &codes::NET_106,
         NetError::NobodyListens => &codes::ROOM_003,
-        NetError::NotFound => &codes::DHT_001,
+        NetError::NotFound => &codes::DHT_004,
         NetError::Dial(_) => &codes::NET_110,
         NetError::WrongPeer(_) => &codes::NET_104,
         NetError::Unsupported(_) => &codes::NET_105,
         NetError::Listen(_) => &codes::NET_103,
         NetError::Ping(_) => &codes::NET_108,
         NetError::Gossip(_) => &codes::ROOM_011,
-        NetError::Routing(_) => &codes::DHT_005,
+        NetError::Routing(_) => &codes::DHT_008,
     };
     Failure::new(code, error.to_string())
 }
@@ -308,12 +302,16 @@ impl NodeApi for NodeHandle {
         answer(async {
             let before = self.policy.borrow().epoch();
             let policy_epoch = self.reload_rules().await?;
+            let changed = self.config.changed_since().map_err(|errors| {
+                let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                Failure::new(&codes::CFG_002, texts.join("; "))
+            })?;
             let applied = (policy_epoch != before).then(|| "policy/rules.toml".to_owned());
             Ok(Reloaded {
                 schema: "peerloom/reload/1".to_owned(),
                 policy_epoch,
                 applied: applied.into_iter().collect(),
-                needs_restart: Vec::new(),
+                needs_restart: changed.iter().map(|key| key.name().to_owned()).collect(),
             })
         })
     }

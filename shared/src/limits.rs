@@ -103,6 +103,12 @@ pub const TOPIC_BYTES_MAX: usize = 128;
 pub const ROOM_NAME_BYTES_MAX: usize = 64;
 /// Rooms one peer can be in: each is a gossip mesh to maintain.
 pub const ROOMS_MAX: usize = 32;
+/// Topics that a node follows for its neighbours only: each costs a mesh.
+pub const CARRIED_TOPICS_MAX: usize = 256;
+/// Followers noted for one carried topic: all connections of the largest profile.
+pub const CARRIED_FOLLOWERS_MAX: usize = 1_152;
+/// Topics of neighbours that are watched, ours and theirs.
+pub const TOPICS_WATCHED_MAX: usize = 1_024;
 /// Subscriptions taken from one peer.
 pub const GOSSIP_SUBSCRIPTIONS_MAX: usize = 100;
 /// Messages queued for one connection: 5,000 (the library's) would be 312 MiB for one slow peer.

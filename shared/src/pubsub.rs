@@ -5,6 +5,7 @@
 
 mod accept;
 mod arrivals;
+mod carry;
 mod counts;
 mod error;
 mod io;
@@ -20,6 +21,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use self::accept::Judge;
+use self::carry::Carried;
 use self::pending::{Pending, Waiting};
 use self::rooms::{Presence, Room, State};
 use crate::defence::rate::Buckets;
@@ -39,6 +41,9 @@ pub use io::{Acceptance, Answer, Arrival, Input, Output, PublishFailure, Publish
 pub struct Config {
     /// The display name for presence posts; `None` for none. [`Input::SetName`] changes it.
     pub name: Option<String>,
+    /// Whether to carry the rooms of neighbours without being in them: a node that browsers lean on
+    /// must, or those who share only this node do not hear each other.
+    pub carry: bool,
 }
 
 /// The machine behind all rooms of one peer.
@@ -51,6 +56,8 @@ pub struct Pubsub {
     /// Higher than every counter we used: what a room joined again starts from.
     counter_floor: u64,
     pending: Pending,
+    carry: bool,
+    carried: Carried,
     judge: Judge,
     /// What we may say without others taking us for a flood.
     own: Buckets<()>,
@@ -73,6 +80,8 @@ impl Pubsub {
             rooms: BTreeMap::new(),
             counter_floor: 0,
             pending: Pending::default(),
+            carry: config.carry,
+            carried: Carried::default(),
             judge,
             own: Buckets::new(1, SAY_RATE_PER_S, SAY_BURST),
             counts: Counts::default(),
@@ -160,7 +169,7 @@ impl Pubsub {
 
     /// Takes a room off our list, and its topic off gossip's.
     fn give_up_room(&mut self, name: &RoomName) {
-        if let Some(topic) = self.forget_room(name) {
+        if let Some(topic) = self.forget_room(name).filter(|topic| !self.carried.contains(topic)) {
             self.outputs.push_back(Output::Unsubscribe { topic });
         }
     }

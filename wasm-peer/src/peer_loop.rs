@@ -10,17 +10,17 @@ mod outbox;
 mod timer;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{LocalBoxFuture, select};
+use futures::future::{LocalBoxFuture, join_all, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use futures_timer::Delay;
-use peerloom_shared::limits::{ASK_SLOTS_MAX, STOP_MS};
+use peerloom_shared::limits::{ASK_SLOTS_MAX, DRIVER_DRAIN_MS, STOP_MS};
 use peerloom_shared::machine::Machine;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::state::{Change, NetState, changes};
@@ -302,19 +302,35 @@ impl PeerLoop {
     }
 
     async fn end(mut self, driver: DriverTask) {
-        let rooms = self.machines.borrow().pubsub.rooms();
-        for name in rooms.iter().filter_map(|room| room.name.parse().ok()) {
-            self.next_ticket = self.next_ticket.saturating_add(1);
-            let leave = RoomCall::Leave(name).input(self.next_ticket);
-            self.inbox.push_back(Fed::Pubsub(leave));
-        }
         let goodbye = async {
-            self.settle().await;
+            self.leave_rooms().await;
             drop(driver.stop);
             drop(driver.ended.await);
         };
         let deadline = Delay::new(Duration::from_millis(STOP_MS));
         drop(select(std::pin::pin!(goodbye), deadline).await);
         self.outbox.flush(self.clock.now().mono);
+    }
+
+    /// Leaves all rooms, and waits until the neighbours have had time to hear of it.
+    async fn leave_rooms(&mut self) {
+        let rooms = self.machines.borrow().pubsub.rooms();
+        for name in rooms.iter().filter_map(|room| room.name.parse().ok()) {
+            self.next_ticket = self.next_ticket.saturating_add(1);
+            let leave = RoomCall::Leave(name).input(self.next_ticket);
+            self.inbox.push_back(Fed::Pubsub(leave));
+        }
+        if self.inbox.is_empty() {
+            return;
+        }
+        self.settle().await;
+        // Closing drops what a connection has not sent yet. Who answers a ping that went out after
+        // the goodbyes has those too.
+        let state = self.net.state();
+        let direct = state.connections.values().filter(|c| !c.relayed()).map(|c| c.peer);
+        let direct: BTreeSet<_> = direct.collect();
+        let pings = direct.into_iter().map(|peer| self.net.ping(peer));
+        let deadline = Delay::new(Duration::from_millis(DRIVER_DRAIN_MS));
+        drop(select(join_all(pings.map(Box::pin)), deadline).await);
     }
 }

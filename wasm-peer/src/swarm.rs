@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
-use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Swarm, Transport, noise, relay, swarm, yamux};
@@ -53,9 +52,8 @@ type Peers = Boxed<(PeerId, StreamMuxerBox)>;
 /// one of its relay, which another transport would dial instead.
 fn transport(keypair: &Keypair, relay: relay::client::Transport) -> Result<Peers, SwarmError> {
     let webrtc = WebRtc::of_this_page(keypair)
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
-    // The library waits for a handshake as long as the browser does, which is too long.
-    let webrtc = TransportTimeout::new(webrtc, Duration::from_millis(limits::DIAL_MS)).boxed();
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
+        .boxed();
     let relay = secured(relay, keypair)?;
     let websocket = secured(websocket::Transport::new(), keypair)?;
     Ok(either(webrtc, either(relay, websocket)))

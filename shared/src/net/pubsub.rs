@@ -10,9 +10,10 @@ use super::driver::{Driver, redeem};
 use super::handle::NetError;
 use super::transport::answer;
 use super::work::{DiscoveryWork, PubsubWork};
+use crate::limits::TOPICS_WATCHED_MAX;
 use crate::policy::{Action, Permit, Resource, Subject};
 use crate::pubsub::{Acceptance, Arrival};
-use crate::wire::UC_DISCOVERY_TOPIC;
+use crate::wire::{UC_DISCOVERY_TOPIC, room_of_topic};
 
 impl Driver {
     pub(super) fn apply_pubsub(&mut self, command: PubsubCommand) {
@@ -27,7 +28,7 @@ impl Driver {
                     && let Resource::Topic(topic) = on
                 {
                     self.gossip().unsubscribe(&IdentTopic::new(topic.as_str()));
-                    self.state.topics.remove(&topic);
+                    self.forget_empty(&topic);
                 }
             }
             PubsubCommand::Publish { permit, topic, data, reply } => {
@@ -100,15 +101,21 @@ impl Driver {
                 });
             }
             gossipsub::Event::Subscribed { peer_id, topic } => {
-                // Only topics of ours: what others listen to must not fill our memory.
-                if let Some(peers) = self.state.topics.get_mut(topic.as_str()) {
-                    peers.insert(peer_id);
+                // Topics of ours, and rooms that somebody may want carried: what else others listen
+                // to must not fill our memory.
+                let topics = &mut self.state.topics;
+                let known = topics.contains_key(topic.as_str());
+                let wanted =
+                    topics.len() < TOPICS_WATCHED_MAX && room_of_topic(topic.as_str()).is_some();
+                if known || wanted {
+                    topics.entry(topic.into_string()).or_default().insert(peer_id);
                 }
             }
             gossipsub::Event::Unsubscribed { peer_id, topic } => {
                 if let Some(peers) = self.state.topics.get_mut(topic.as_str()) {
                     peers.remove(&peer_id);
                 }
+                self.forget_empty(topic.as_str());
             }
             _ => {}
         }
@@ -131,6 +138,24 @@ impl Driver {
             .authorize(&Subject::author(author), Action::TopicPublish, &on)
             .map(drop)
             .map_err(|_| Acceptance::Reject)
+    }
+
+    /// Takes a peer that has gone off every topic.
+    pub(super) fn unfollow_all(&mut self, peer: &libp2p::PeerId) {
+        let topics: Vec<_> = self.state.topics.keys().cloned().collect();
+        for topic in topics {
+            if self.state.topics.get_mut(&topic).is_some_and(|peers| peers.remove(peer)) {
+                self.forget_empty(&topic);
+            }
+        }
+    }
+
+    /// Forgets a topic that neither we nor any neighbour listens to.
+    fn forget_empty(&mut self, topic: &str) {
+        let ours = self.gossip().topics().any(|hash| hash.as_str() == topic);
+        if !ours && self.state.topics.get(topic).is_some_and(std::collections::BTreeSet::is_empty) {
+            self.state.topics.remove(topic);
+        }
     }
 
     fn arrived(&mut self, arrival: Arrival) {

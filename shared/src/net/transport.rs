@@ -173,9 +173,7 @@ impl Driver {
         }
         self.state.identities.remove(&peer);
         self.state.rtt_us.remove(&peer);
-        for peers in self.state.topics.values_mut() {
-            peers.remove(&peer);
-        }
+        self.unfollow_all(&peer);
         for reply in self.owed.pings.remove(&peer).unwrap_or_default() {
             answer(reply, Err(NetError::NotConnected));
         }

@@ -5,15 +5,21 @@
 use libp2p_identity::PeerId;
 
 use super::accept::{Accepted, Content};
+use super::carry;
 use super::members::Change;
 use super::{Acceptance, Arrival, Output, Pubsub, message_id};
 use crate::time::{Mono, Now};
 use crate::view::{Message, PeerEvent};
 use crate::wire::{RoomName, room_of_topic};
 
+/// The ticket of subscriptions that nobody waits for. Shells number theirs from 1.
+const CARRY_TICKET: u64 = 0;
+
 impl Pubsub {
     pub(super) fn arrived(&mut self, now: Now, arrival: Arrival) {
-        let name = room_of_topic(&arrival.topic).filter(|name| self.rooms.contains_key(name));
+        let carried = self.carried.contains(&arrival.topic);
+        let name = room_of_topic(&arrival.topic)
+            .filter(|name| carried || self.rooms.contains_key(name));
         let verdict = self.judge.judge(now, name.as_ref(), &arrival);
         let acceptance = match &verdict {
             Ok(_) => {
@@ -27,7 +33,9 @@ impl Pubsub {
         };
         let Arrival { id, forwarder, .. } = arrival;
         self.outputs.push_back(Output::Judge { id, forwarder, acceptance });
-        if let (Ok(accepted), Some(name)) = (verdict, name) {
+        if let (Ok(accepted), Some(name)) = (verdict, name)
+            && self.rooms.contains_key(&name)
+        {
             self.take_in(now, &name, accepted);
         }
     }
@@ -83,10 +91,28 @@ impl Pubsub {
 
     pub(super) fn neighbour(&mut self, now: Now, peer: &PeerId, topic: &str, follows: bool) {
         let Some(name) = room_of_topic(topic) else { return };
+        if self.carry {
+            self.carry_for(*peer, topic, &name, follows);
+        }
         if !follows {
             self.lose(&name, peer);
         } else if let Some(room) = self.rooms.get_mut(&name) {
             room.hasten(now.mono, &mut self.rng);
+        }
+    }
+
+    /// Carries the topic of a room while neighbours follow it.
+    fn carry_for(&mut self, peer: PeerId, topic: &str, name: &RoomName, follows: bool) {
+        let ours = self.rooms.contains_key(name);
+        match self.carried.note(peer, topic, follows) {
+            carry::Change::Begin if !ours => {
+                let topic = topic.to_owned();
+                self.outputs.push_back(Output::Subscribe { ticket: CARRY_TICKET, topic });
+            }
+            carry::Change::End if !ours => {
+                self.outputs.push_back(Output::Unsubscribe { topic: topic.to_owned() });
+            }
+            carry::Change::Begin | carry::Change::End | carry::Change::Nothing => {}
         }
     }
 

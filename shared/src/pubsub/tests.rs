@@ -1,6 +1,5 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 mod arriving;
+mod carrying;
 mod flood;
 mod presence;
 mod requests;
@@ -35,7 +34,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let config = Config { name: Some("Local".into()) };
+        let config = Config { name: Some("Local".into()), ..Config::default() };
         Self {
             machine: Pubsub::new(peer(0), 4711, config),
             now: Now::new(Mono::ZERO, START),

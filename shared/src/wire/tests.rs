@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 mod proto;
 
 use libp2p_identity::{Keypair, PublicKey};

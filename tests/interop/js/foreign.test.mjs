@@ -2,7 +2,7 @@
 // discovery, and messages that must not pass.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { publicKeyFromProtobuf } from '@libp2p/crypto/keys'
+import { publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { fixture } from './lib/checked.mjs'
 import { startLeaf } from './lib/leaf.mjs'
@@ -296,9 +296,9 @@ describe('messages that must not pass', () => {
       return { ...message, signature: message.signature.subarray(0, 40) }
     },
     'a short seqno': async (key, data) => ({ ...(await signedMessage(key, topic, data)), seqno: bytes('abc') }),
-    'a key that is not the author': async (key, data) => ({
+    'the key of somebody else': async (key, data) => ({
       ...(await signedMessage(key, topic, data)),
-      key: bytes('not a key'),
+      key: publicKeyToProtobuf(watcher.peer.components.privateKey.publicKey),
     }),
   }
 

@@ -51,7 +51,7 @@ impl Machines {
             transport: transport::Transport::new(local, one),
             discovery: discovery::Discovery::new(public, two, config),
             routing: routing::Routing::new(local, routing::Config { exempt_private: local_page }),
-            pubsub: pubsub::Pubsub::new(local, three, pubsub::Config { name }),
+            pubsub: pubsub::Pubsub::new(local, three, pubsub::Config { name, carry: false }),
             net,
             clock: Clock::default(),
         }

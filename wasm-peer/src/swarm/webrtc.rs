@@ -6,15 +6,18 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
+use futures_timer::Delay;
 use js_sys::{Function, Reflect};
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Transport};
 use libp2p_webrtc_websys as websys;
+use peerloom_shared::limits::DIAL_MS;
 use wasm_bindgen::JsCast;
 
 /// Why a WebRTC dial failed.
@@ -22,6 +25,8 @@ use wasm_bindgen::JsCast;
 pub(super) enum WebRtcError {
     #[error("this browser offers no WebRTC to this page")]
     Absent,
+    #[error("no answer over WebRTC within {} s", DIAL_MS / 1_000)]
+    NoAnswer,
     #[error(transparent)]
     Library(#[from] websys::Error),
 }
@@ -79,9 +84,15 @@ impl Transport for WebRtc {
         let Some(library) = &mut self.0 else {
             return Err(TransportError::Other(WebRtcError::Absent));
         };
-        let dial =
-            library.dial(address, options).map_err(|error| error.map(WebRtcError::Library))?;
-        Ok(dial.map(|dialled| dialled.map_err(WebRtcError::Library)).boxed())
+        let dial = library.dial(address, options).map_err(|e| e.map(WebRtcError::Library))?;
+        // The library waits for as long as the browser does, which is too long.
+        let deadline = Delay::new(Duration::from_millis(DIAL_MS));
+        Ok(select(dial, deadline)
+            .map(|first| match first {
+                Either::Left((dialled, _)) => dialled.map_err(WebRtcError::Library),
+                Either::Right(_) => Err(WebRtcError::NoAnswer),
+            })
+            .boxed())
     }
 
     fn poll(

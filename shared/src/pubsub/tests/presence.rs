@@ -130,7 +130,7 @@ fn a_new_name_is_said_soon() {
 fn two_machines_see_each_other() {
     let mut ada = Bench::in_room("lobby");
     let mut bob = Bench::new();
-    bob.machine = Pubsub::new(peer(7), 1, Config { name: Some("Bob".into()) });
+    bob.machine = Pubsub::new(peer(7), 1, Config { name: Some("Bob".into()), ..Config::default() });
     let said = bob.join("lobby");
     let data = said.iter().find_map(|output| {
         if let Output::Publish { data, .. } = output { Some(data.clone()) } else { None }

@@ -50,7 +50,7 @@ export function identified(peer, id) {
   return until(
     async () => {
       const known = await peer.peerStore.get(id)
-      if (known.protocols.length === 0) return false
+      if (known.protocols.length === 0 || !known.metadata.has('AgentVersion')) return false
       const agent = known.metadata.get('AgentVersion')
       const version = known.metadata.get('ProtocolVersion')
       const text = (bytes) => (bytes ? new TextDecoder().decode(bytes) : null)
