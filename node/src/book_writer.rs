@@ -18,7 +18,6 @@ pub struct BookWriter(mpsc::Sender<BookChange>);
 impl BookWriter {
     /// The front, and the work to be spawned. It ends, with everything written, when the last
     /// front is gone.
-    #[must_use]
     pub fn new(store: Arc<Store>) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, changes) = mpsc::channel(BOOK_CHANGES_MAX);
         (Self(sender), write(store, changes))

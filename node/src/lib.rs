@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod admin;
 pub mod book_writer;
+pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod discovery;
@@ -22,6 +23,7 @@ pub mod pubsub;
 pub mod recent;
 pub mod root;
 pub mod routing;
+mod settle;
 pub mod store;
 pub mod swarm;
 pub mod telemetry;

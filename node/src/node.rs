@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminServer, AdminToken, EventLog, Metrics};
 use crate::book_writer::BookWriter;
+use crate::boot::Boot;
 use crate::config::CheckedConfig;
 use crate::error::{Failure, NodeEnd, codes};
 use crate::gauges::Gauges;
-use crate::group::{Boot, seed};
+use crate::group::seed;
 use crate::identity::keystore;
 use crate::lock::DataLock;
 use crate::node_api::NodeHandle;
@@ -148,7 +149,7 @@ impl Node {
     pub async fn wait(&self) -> NodeEnd {
         let mut end = self.end.clone();
         let ended = end.wait_for(Option::is_some).await;
-        ended.map_or(None, |end| end.clone()).unwrap_or(NodeEnd::Requested)
+        ended.map_or(None, |end| *end).unwrap_or(NodeEnd::Requested)
     }
 
     /// Stops the node and waits until it has ended.

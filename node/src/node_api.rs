@@ -367,10 +367,10 @@ impl NodeApi for NodeHandle {
 
     fn get(&self, key: Vec<u8>) -> Answer<'_, Vec<u8>> {
         answer(async move {
-            match self.look_up(Ask::Get(key)).await? {
-                Found::Value { value, .. } => Ok(value),
-                _ => Err(odd()),
-            }
+            let Found::Value { value, .. } = self.look_up(Ask::Get(key)).await? else {
+                return Err(odd());
+            };
+            Ok(value)
         })
     }
 
@@ -384,10 +384,10 @@ impl NodeApi for NodeHandle {
 
     fn providers(&self, key: Vec<u8>) -> Answer<'_, Vec<PeerId>> {
         answer(async move {
-            match self.look_up(Ask::FindProviders(key)).await? {
-                Found::Providers(peers) => Ok(peers),
-                _ => Err(odd()),
-            }
+            let Found::Providers(peers) = self.look_up(Ask::FindProviders(key)).await? else {
+                return Err(odd());
+            };
+            Ok(peers)
         })
     }
 }

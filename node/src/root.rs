@@ -17,8 +17,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Death;
+use crate::boot::Boot;
 use crate::error::Failure;
-use crate::group::{Boot, Group};
+use crate::group::Group;
 
 /// Why a node ended.
 #[derive(Clone, Debug)]

@@ -65,10 +65,7 @@ fn transport(
     let mut websocket = libp2p_websocket::Config::new(resolving(plain_tcp())?);
     websocket.set_max_data_size(limits::WEBSOCKET_MESSAGE_BYTES_MAX);
     let by_address = resolving(either(either(webrtc, quic), tcp))?.boxed();
-    Ok(either(
-        secured(relay, keypair)?,
-        either(secured(websocket, keypair)?, by_address),
-    ))
+    Ok(either(secured(relay, keypair)?, either(secured(websocket, keypair)?, by_address)))
 }
 
 type Peers = Boxed<(PeerId, StreamMuxerBox)>;

@@ -170,7 +170,7 @@ pub struct RoomInfo {
 pub struct Message {
     /// The room.
     pub room: String,
-    /// Unique: the author's PeerId, a dash, and its sequence number as 16 hexadecimal digits.
+    /// Unique for one author and message: hex of author and sequence number hashed.
     pub id: String,
     /// The author's PeerId, proven by signature.
     pub author: String,

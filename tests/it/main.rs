@@ -1,1 +1,13 @@
-fn main(){}
+//! Whole-mesh tests: real nodes on real sockets, and nodes inside the test where a process is too far.
+//! Invariant: every test has its own folders and ports, so all may run at once.
+//! Not here: the harness (the library of this crate).
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests report by panicking"
+)]
+
+mod transports;

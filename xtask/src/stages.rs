@@ -189,27 +189,24 @@ fn browser(_: bool) -> Report {
     report
 }
 
-/// The npm tests of a project, with the page built, the node built, and a Chromium found.
+/// The npm tests of a project, with a Chromium found, the page built and the node built.
 fn node_against(report: &mut Report, project: &Project) -> Option<Command> {
-    if !report.prepare("build for browsers", web::build(&Wanted::default())) {
+    let chromium = match tools::chromium() {
+        Ok(path) => path,
+        Err(why) => {
+            report.fail(format!("Chromium: {why}"));
+            return None;
+        }
+    };
+    if !report.prepare("build for browsers", web::build(&Wanted::default()))
+        || !report.prepare(project.title, project.install())
+    {
         return None;
     }
     let node = node(report)?;
-    if !report.prepare(project.title, project.install()) {
-        return None;
-    }
     let mut cmd = sh::npm(&project.path(), &["test", "--silent"]);
-    cmd.env("PEERLOOM_BIN", node);
-    match tools::chromium() {
-        Ok(path) => {
-            cmd.env("PEERLOOM_CHROMIUM", path);
-            Some(cmd)
-        }
-        Err(why) => {
-            report.prepare("Chromium", Err(why));
-            None
-        }
-    }
+    cmd.env("PEERLOOM_BIN", node).env("PEERLOOM_CHROMIUM", chromium);
+    Some(cmd)
 }
 
 /// Builds the node; together with the integration tests, because their selection of packages

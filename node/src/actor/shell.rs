@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt as _, AsyncContext, Context, ContextFutureSpawner as _,
-    SpawnHandle, WrapFuture as _, ActorContext as _};
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext, Context,
+    ContextFutureSpawner as _, SpawnHandle, WrapFuture as _,
+};
 use peerloom_shared::machine::Machine;
+use peerloom_shared::net::NetHandle;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::effect::Effect;
 use peerloom_shared::net::state::{Change, NetState, changes};
-use peerloom_shared::net::NetHandle;
 use peerloom_shared::time::Mono;
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::CancellationToken;
@@ -103,9 +105,7 @@ where
     let stop = shell.stop.clone();
     let states = WatchStream::new(shell.net.watch());
     ctx.add_stream(futures::StreamExt::map(states, StateSeen));
-    ctx.spawn(
-        async move { stop.cancelled().await }.into_actor(actor).map(|(), _, ctx| ctx.stop()),
-    );
+    ctx.spawn(async move { stop.cancelled().await }.into_actor(actor).map(|(), _, ctx| ctx.stop()));
     after(actor, ctx);
 }
 

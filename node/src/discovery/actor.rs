@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, StreamHandler,
-    WrapFuture as _};
+use actix::{
+    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, StreamHandler,
+    WrapFuture as _,
+};
 use peerloom_shared::discovery::{Discovery as Machine, Input, Output};
 use peerloom_shared::limits::DIAL_ASK_MS;
 use peerloom_shared::net::effect::{self, Effect};
@@ -51,8 +53,7 @@ impl Discovery {
         machine: Machine,
         birth: Birth,
         work: Work<DiscoveryWork>,
-        transport: Handle<Transport>,
-        book: BookWriter,
+        (transport, book): (Handle<Transport>, BookWriter),
     ) -> (Addr<Self>, watch::Receiver<Arc<Reach>>, Gauge) {
         let (items, gauge) = lane(work);
         let (health, reason) = machine.health();

@@ -2,8 +2,10 @@
 //! Invariant: the key leaves only towards the swarm, once, at birth.
 //! Not here: key files (`keystore`).
 
-use actix::{Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
-    MessageResult, WrapFuture as _};
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
+    MessageResult, WrapFuture as _,
+};
 use libp2p::identity::Keypair;
 use tokio_util::sync::CancellationToken;
 

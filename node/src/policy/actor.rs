@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
-    ResponseActFuture, StreamHandler, WrapFuture as _};
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
+    ResponseActFuture, StreamHandler, WrapFuture as _,
+};
 use futures::stream;
 use peerloom_shared::policy::{PolicySet, Rules};
 use tokio::sync::watch;

@@ -24,8 +24,7 @@ use crate::recent::Recent;
 /// that must see what a panic in the middle of a message does.
 pub type Inspect = Arc<dyn Fn(&peerloom_shared::pubsub::Arrival) + Send + Sync>;
 
-/// What the actor writes to.
-#[derive(Debug)]
+/// What the actor shows its work to.
 pub struct Outlets {
     /// Everything that happens.
     pub events: EventLog,
@@ -33,13 +32,20 @@ pub struct Outlets {
     pub recent: Recent,
     /// The rooms with their members.
     pub rooms: watch::Sender<Arc<Vec<RoomInfo>>>,
+    /// Looks at every message first.
+    pub inspect: Option<Inspect>,
+}
+
+impl std::fmt::Debug for Outlets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlets").finish_non_exhaustive()
+    }
 }
 
 /// See the module's text.
 pub struct Pubsub {
     shell: Shell<Machine>,
     outlets: Outlets,
-    inspect: Option<Inspect>,
     waiting: BTreeMap<u64, oneshot::Sender<Result<Answer, PubsubError>>>,
     next_ticket: u64,
 }
@@ -57,13 +63,12 @@ impl Pubsub {
         birth: Birth,
         work: Work<PubsubWork>,
         outlets: Outlets,
-        inspect: Option<Inspect>,
     ) -> (Addr<Self>, Gauge) {
         let (items, gauge) = lane(work);
         let address = Self::create(|ctx| {
             <Self as StreamHandler<PubsubWork>>::add_stream(items, ctx);
             let shell = Shell::new(machine, birth);
-            Self { shell, outlets, inspect, waiting: BTreeMap::new(), next_ticket: 0 }
+            Self { shell, outlets, waiting: BTreeMap::new(), next_ticket: 0 }
         });
         (address, gauge)
     }
@@ -150,7 +155,7 @@ impl StreamHandler<StateSeen> for Pubsub {
 impl StreamHandler<PubsubWork> for Pubsub {
     fn handle(&mut self, PubsubWork::GossipArrived(arrival): PubsubWork, ctx: &mut Context<Self>) {
         self.shell.death.take_up(arrival.forwarder);
-        if let Some(inspect) = &self.inspect {
+        if let Some(inspect) = &self.outlets.inspect {
             inspect(&arrival);
         }
         feed(self, ctx, Input::Arrived(arrival));

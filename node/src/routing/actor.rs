@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use actix::{Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture,
-    StreamHandler, WrapFuture as _};
+use actix::{
+    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture,
+    StreamHandler, WrapFuture as _,
+};
 use peerloom_shared::defence::book::Source;
 use peerloom_shared::defence::scope::Scope;
 use peerloom_shared::net::effect::{self, Effect};
@@ -77,10 +79,16 @@ impl Machined for Routing {
             }
             Output::Heard { peer, addrs } => {
                 let discovery = self.discovery.clone();
-                let note =
-                    NotePeer { peer, addresses: addrs, source: Source::Routing, over: Scope::Global };
+                let note = NotePeer {
+                    peer,
+                    addresses: addrs,
+                    source: Source::Routing,
+                    over: Scope::Global,
+                };
                 // What a busy discovery misses, the next lookup tells again.
-                ctx.spawn(async move { discovery.ask(note).await }.into_actor(self).map(|_, _, _| ()));
+                ctx.spawn(
+                    async move { discovery.ask(note).await }.into_actor(self).map(|_, _, _| ()),
+                );
             }
             // The network's; `effect` has taken them.
             Output::Admit { .. }

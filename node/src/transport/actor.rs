@@ -131,7 +131,11 @@ impl Handler<Ask<Dial>> for Transport {
 impl Handler<Ask<HangUp>> for Transport {
     type Result = ResponseFuture<Result<(), NetError>>;
 
-    fn handle(&mut self, Ask { message: HangUp(peer), slot }: Ask<HangUp>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        Ask { message: HangUp(peer), slot }: Ask<HangUp>,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
         let net = self.shell.net.clone();
         Box::pin(async move {
             let done = net.hang_up(peer).await;
@@ -144,7 +148,11 @@ impl Handler<Ask<HangUp>> for Transport {
 impl Handler<Ask<Ping>> for Transport {
     type Result = ResponseFuture<Result<std::time::Duration, NetError>>;
 
-    fn handle(&mut self, Ask { message: Ping(peer), slot }: Ask<Ping>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        Ask { message: Ping(peer), slot }: Ask<Ping>,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
         let net = self.shell.net.clone();
         Box::pin(async move {
             let took = net.ping(peer).await;

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
+pub(super) use crate::defence::address::{peer, with_peer, without_peer};
+
 /// The first IP address in it.
 pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|part| {
@@ -25,33 +27,22 @@ pub(super) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
-/// The peer it ends at.
-pub(super) fn peer(address: &Multiaddr) -> Option<PeerId> {
-    if let Some(Protocol::P2p(peer)) = address.iter().last() { Some(peer) } else { None }
+/// Where the other end of an inbound connection is: for a relayed one the relay's address, because
+/// the address it sends back holds nothing but its PeerId.
+pub(super) fn inbound(local: &Multiaddr, remote: &Multiaddr) -> Multiaddr {
+    let at = if is_relayed(local) { local } else { remote };
+    without_peer(at.clone())
 }
 
 /// The relay that a circuit address goes through.
 pub(super) fn relay(address: &Multiaddr) -> Option<PeerId> {
     let mut last = None;
     for part in address {
-        match part {
-            Protocol::P2p(peer) => last = Some(peer),
-            Protocol::P2pCircuit => return last,
-            _ => {}
+        if let Protocol::P2p(peer) = part {
+            last = Some(peer);
+        } else if part == Protocol::P2pCircuit {
+            return last;
         }
     }
     None
-}
-
-/// The address without the peer at its end.
-pub(super) fn without_peer(mut address: Multiaddr) -> Multiaddr {
-    if peer(&address).is_some() {
-        address.pop();
-    }
-    address
-}
-
-/// The address with `peer` at its end.
-pub(super) fn with_peer(address: Multiaddr, peer: PeerId) -> Multiaddr {
-    without_peer(address).with(Protocol::P2p(peer))
 }

@@ -78,10 +78,10 @@ pub struct SetupError {
     reason: String,
 }
 
-pub(super) type Gossip =
-    gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
-pub(super) type TopicFilter =
-    gossipsub::MaxCountSubscriptionFilter<gossipsub::CallbackSubscriptionFilter<fn(&gossipsub::TopicHash) -> bool>>;
+pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
+pub(super) type TopicFilter = gossipsub::MaxCountSubscriptionFilter<
+    gossipsub::CallbackSubscriptionFilter<fn(&gossipsub::TopicHash) -> bool>,
+>;
 
 /// All protocols of a peer.
 #[derive(NetworkBehaviour)]
@@ -206,8 +206,8 @@ fn gossip(settings: &Settings) -> Result<Gossip, SetupError> {
         max_subscriptions_per_request: limits::GOSSIP_SUBSCRIPTIONS_MAX,
     };
     let author = MessageAuthenticity::Signed(settings.keypair.clone());
-    let mut gossip = Gossip::new_with_subscription_filter(author, config, filter)
-        .map_err(|e| wrong(&e))?;
+    let mut gossip =
+        Gossip::new_with_subscription_filter(author, config, filter).map_err(|e| wrong(&e))?;
     gossip
         .with_peer_score(peer_score(settings.profile), gossipsub::PeerScoreThresholds::default())
         .map_err(|e| wrong(&e))?;

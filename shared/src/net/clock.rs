@@ -1,10 +1,9 @@
-//! The shell's clock: the only place that turns real time into what machines see.
+//! The shell's clock: the only place that reads real time.
 //! Invariant: `mono` never goes back, whatever happens to the wall clock.
 //! Not here: timers.
 
-use web_time::Instant;
+use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::driver::unix_ms;
 use crate::time::{Mono, Now};
 
 /// A clock that starts when it is made.
@@ -13,7 +12,7 @@ pub struct Clock(Instant);
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Instant::now())
+        Self(instant())
     }
 }
 
@@ -24,4 +23,17 @@ impl Clock {
         let millis = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now::new(Mono::from_millis(millis), unix_ms())
     }
+}
+
+/// This moment, for measuring.
+#[expect(clippy::disallowed_methods, reason = "the shells' side; web-time works in a browser")]
+pub(super) fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The present in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "the shells' side; web-time works in a browser")]
+pub(super) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,9 +15,11 @@ use libp2p::kad::QueryId;
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm};
 use tokio::sync::{mpsc, watch};
-use web_time::{Instant, SystemTime, UNIX_EPOCH};
+#[cfg(target_arch = "wasm32")]
+use web_time::Instant;
 
 use super::behaviour::{Behaviour, BehaviourEvent};
+use super::clock::instant;
 use super::command::{GateCommand, NetCommand, Reply};
 use super::handle::{NetError, NetHandle};
 use super::judge::Judge;
@@ -51,6 +53,7 @@ pub(super) struct Owed {
     pub(super) listens: Vec<(ListenerId, Reply<Multiaddr>)>,
     pub(super) pings: BTreeMap<PeerId, Vec<Reply<Duration>>>,
     pub(super) queries: HashMap<QueryId, Query>,
+    pub(super) query_numbers: BTreeMap<u64, QueryId>,
 }
 
 /// The loop. See the module's text.
@@ -95,7 +98,7 @@ impl Driver {
     /// a node must, or it neither gives relay slots nor answers lookups on a machine or network
     /// where nobody outside can confirm them.
     #[must_use]
-    pub fn new(
+    pub fn parts(
         swarm: Swarm<Behaviour>,
         judge: Judge,
         confirm_listen: bool,
@@ -166,7 +169,7 @@ impl Driver {
     fn observe(&mut self, event: SwarmEvent<BehaviourEvent>) {
         let Some(observer) = &mut self.observer else { return self.lift(event) };
         observer.event(&event);
-        let start = Instant::now();
+        let start = instant();
         self.lift(event);
         if let Some(observer) = &mut self.observer {
             observer.lifted(start.elapsed());
@@ -247,12 +250,6 @@ pub(super) fn redeem(permit: Permit, action: Action, on: &Resource) -> Result<()
     permit.redeem(action, on).map_err(|mismatch| NetError::Permit(mismatch.to_string()))
 }
 
-/// The present in Unix milliseconds.
-pub(super) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The Driver's share of a thread that it has for itself: all of it.
 #[cfg(not(target_arch = "wasm32"))]
 struct Slice;
@@ -274,14 +271,14 @@ struct Slice(Instant);
 #[cfg(target_arch = "wasm32")]
 impl Slice {
     fn new() -> Self {
-        Self(Instant::now())
+        Self(instant())
     }
 
     async fn pause(&mut self) {
         if self.0.elapsed() >= Duration::from_millis(crate::limits::DRIVER_SLICE_MS) {
             // A timer, because a microtask would run before the next frame.
             Delay::new(Duration::ZERO).await;
-            self.0 = Instant::now();
+            self.0 = instant();
         }
     }
 }

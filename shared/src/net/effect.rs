@@ -145,9 +145,11 @@ pub fn of_pubsub(net: &NetHandle, output: pubsub::Output) -> Effect<pubsub::Inpu
 }
 
 fn failure(error: NetError) -> PublishFailure {
-    match error {
-        NetError::NobodyListens => PublishFailure::NobodyThere,
-        NetError::Busy => PublishFailure::Busy,
-        other => PublishFailure::Other(other.to_string()),
+    if error == NetError::NobodyListens {
+        PublishFailure::NobodyThere
+    } else if error == NetError::Busy {
+        PublishFailure::Busy
+    } else {
+        PublishFailure::Other(error.to_string())
     }
 }

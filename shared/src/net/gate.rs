@@ -16,6 +16,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
 
+use super::clock::instant;
 use super::judge::Judge;
 use super::{address, state::NetState};
 use crate::bounded::BoundedMap;
@@ -56,7 +57,7 @@ impl Gate {
 
     /// Keeps a peer out for `millis` ms.
     pub fn quarantine(&mut self, peer: PeerId, millis: u64) {
-        self.quarantine.insert(peer, Instant::now() + Duration::from_millis(millis));
+        self.quarantine.insert(peer, instant() + Duration::from_millis(millis));
     }
 
     /// The peers whose open connections the policy no longer allows.
@@ -76,7 +77,7 @@ impl Gate {
     }
 
     fn admit(&self, peer: PeerId, address: &Multiaddr, action: Action) -> Result<(), Refused> {
-        if self.quarantine.get(&peer).is_some_and(|until| Instant::now() < *until) {
+        if self.quarantine.get(&peer).is_some_and(|until| instant() < *until) {
             return Err(Refused::Quarantine);
         }
         let judged = if action == Action::ConnectOut {
@@ -102,10 +103,10 @@ impl NetworkBehaviour for Gate {
     fn handle_pending_inbound_connection(
         &mut self,
         _: ConnectionId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        let Some(ip) = address::ip(remote).filter(|_| !address::is_relayed(remote)) else {
+        let Some(ip) = address::ip(remote).filter(|_| !address::is_relayed(local)) else {
             return Ok(());
         };
         self.judge
@@ -118,10 +119,11 @@ impl NetworkBehaviour for Gate {
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(peer, remote, Action::ConnectIn).map_err(|refused| self.denied(refused))?;
+        self.admit(peer, &address::inbound(local, remote), Action::ConnectIn)
+            .map_err(|refused| self.denied(refused))?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -148,10 +150,7 @@ impl NetworkBehaviour for Gate {
         match event {}
     }
 
-    fn poll(
-        &mut self,
-        _: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         Poll::Pending
     }
 }

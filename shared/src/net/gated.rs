@@ -100,7 +100,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !self.may_open(peer, connection, remote) {
+        if !self.may_open(peer, connection, &address::inbound(local, remote)) {
             return Ok(Either::Right(dummy::ConnectionHandler));
         }
         self.inner
@@ -135,7 +135,10 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "all other events concern no connection")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "all other events concern no connection"
+        )]
         match event {
             FromSwarm::ConnectionEstablished(e) => {
                 if !self.is_gated(&e.peer_id, e.connection_id) {
@@ -197,9 +200,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
             // "Any" must not pick a gated connection, whose handler would not understand.
             let connection = match handler {
                 NotifyHandler::One(id) => Some(id),
-                NotifyHandler::Any => {
-                    self.open.get(&peer_id).and_then(|set| set.first().copied())
-                }
+                NotifyHandler::Any => self.open.get(&peer_id).and_then(|set| set.first().copied()),
             };
             if let Some(id) = connection.filter(|id| !self.is_gated(&peer_id, *id)) {
                 return Poll::Ready(ToSwarm::NotifyHandler {

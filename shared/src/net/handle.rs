@@ -158,10 +158,8 @@ impl NetHandle {
     pub async fn listen(&self, address: Multiaddr) -> Result<Multiaddr, NetError> {
         let (action, on) = listening(&address);
         let permit = self.permit(action, &on)?;
-        self.ask(|reply| {
-            NetCommand::Transport(TransportCommand::Listen { permit, address, reply })
-        })
-        .await
+        self.ask(|reply| NetCommand::Transport(TransportCommand::Listen { permit, address, reply }))
+            .await
     }
 
     /// Gives a slot at a relay back.
@@ -247,10 +245,8 @@ impl NetHandle {
     /// When the policy refuses or nobody listens.
     pub async fn publish(&self, topic: String, data: Vec<u8>) -> Result<u64, NetError> {
         let permit = self.permit(Action::TopicPublish, &Resource::Topic(topic.clone()))?;
-        self.ask(|reply| {
-            NetCommand::Pubsub(PubsubCommand::Publish { permit, topic, data, reply })
-        })
-        .await
+        self.ask(|reply| NetCommand::Pubsub(PubsubCommand::Publish { permit, topic, data, reply }))
+            .await
     }
 
     /// Says what becomes of a gossip message.
@@ -292,10 +288,8 @@ impl NetHandle {
     /// When the policy refuses, nothing is found, or the lookup fails.
     pub async fn query(&self, number: u64, ask: Ask) -> Result<Found, NetError> {
         let permit = self.permit(routing::action(&ask), &routing::resource(&ask))?;
-        self.ask(|reply| {
-            NetCommand::Routing(RoutingCommand::Query { permit, number, ask, reply })
-        })
-        .await
+        self.ask(|reply| NetCommand::Routing(RoutingCommand::Query { permit, number, ask, reply }))
+            .await
     }
 
     /// Ends a query. Its caller hears that nothing was found.
@@ -317,10 +311,8 @@ impl NetHandle {
             Offer::Provider(record) => (Action::DhtProvide, record.key.to_vec()),
         };
         let who = Subject::Peer { id: from, addr: None, relayed: false };
-        let permit = self
-            .judge
-            .authorize(&who, action, &Resource::Key(key))
-            .map_err(NetError::Denied)?;
+        let permit =
+            self.judge.authorize(&who, action, &Resource::Key(key)).map_err(NetError::Denied)?;
         self.send(NetCommand::Routing(RoutingCommand::Store { permit, offer })).await
     }
 

@@ -37,9 +37,7 @@ impl Decisions {
     /// Every action with the number of times it was allowed and denied.
     pub fn each(&self) -> impl Iterator<Item = (Action, u64, u64)> + '_ {
         Action::ALL.into_iter().zip(self.allowed.iter().zip(&self.denied)).map(
-            |(action, (yes, no))| {
-                (action, yes.load(Ordering::Relaxed), no.load(Ordering::Relaxed))
-            },
+            |(action, (yes, no))| (action, yes.load(Ordering::Relaxed), no.load(Ordering::Relaxed)),
         )
     }
 }

@@ -129,11 +129,9 @@ pub fn by_routing(state: &NetState, change: &Change) -> Option<routing::Input> {
 #[must_use]
 pub fn by_pubsub(change: &Change) -> Option<pubsub::Input> {
     match change {
-        Change::Follows { peer, topic, follows } => Some(pubsub::Input::Neighbour {
-            peer: *peer,
-            topic: topic.clone(),
-            follows: *follows,
-        }),
+        Change::Follows { peer, topic, follows } => {
+            Some(pubsub::Input::Neighbour { peer: *peer, topic: topic.clone(), follows: *follows })
+        }
         Change::Connected { .. }
         | Change::Disconnected { .. }
         | Change::Gone(_)

@@ -29,8 +29,8 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use web_time::Instant;
 
+use super::clock::instant;
 use crate::limits::{PING_EVERY_MS, PING_FAILURES_MAX, PING_TIMEOUT_MS};
 
 /// The protocol's id (libp2p ping specification).
@@ -148,10 +148,7 @@ impl NetworkBehaviour for Behaviour {
         self.queue.push_back(ToSwarm::GenerateEvent(Event { peer, connection, outcome }));
     }
 
-    fn poll(
-        &mut self,
-        _: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         self.queue.pop_front().map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -175,7 +172,9 @@ pub struct Handler {
 
 impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ping::Handler").field("answers", &self.answers.len()).finish_non_exhaustive()
+        f.debug_struct("ping::Handler")
+            .field("answers", &self.answers.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,7 +219,7 @@ async fn within(work: impl Future<Output = io::Result<Duration>>) -> io::Result<
 async fn ping(mut stream: Stream, bytes: [u8; SIZE]) -> io::Result<Duration> {
     // A lazily negotiated stream sends the protocol name with our first bytes: that round trip is
     // part of the measure only there, and the page shows a time, not a benchmark.
-    let start = Instant::now();
+    let start = instant();
     stream.write_all(&bytes).await?;
     stream.flush().await?;
     let mut answer = [0_u8; SIZE];
@@ -287,9 +286,7 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
                 self.finished(match error {
                     StreamUpgradeError::NegotiationFailed => Outcome::Unsupported,
-                    StreamUpgradeError::Timeout => {
-                        Outcome::Failed("no answer in time".to_owned())
-                    }
+                    StreamUpgradeError::Timeout => Outcome::Failed("no answer in time".to_owned()),
                     StreamUpgradeError::Io(e) => Outcome::Failed(e.to_string()),
                     StreamUpgradeError::Apply(never) => match never {},
                 });

@@ -66,9 +66,8 @@ impl Driver {
 
     fn publish_message(&mut self, permit: Permit, topic: String, data: Vec<u8>, reply: Reply<u64>) {
         let on = Resource::Topic(topic.clone());
-        let published = redeem(permit, Action::TopicPublish, &on).and_then(|()| {
-            self.gossip().publish(IdentTopic::new(topic), data).map_err(describe)
-        });
+        let published = redeem(permit, Action::TopicPublish, &on)
+            .and_then(|()| self.gossip().publish(IdentTopic::new(topic), data).map_err(describe));
         answer(reply, published.map(|id| sequence_number(&id)));
     }
 
@@ -87,7 +86,10 @@ impl Driver {
         self.gossip().report_message_validation_result(id, forwarder, acceptance);
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "slow and foreign peers are counted by metrics")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "slow and foreign peers are counted by metrics"
+    )]
     pub(super) fn lift_pubsub(&mut self, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
@@ -190,6 +192,9 @@ fn describe(error: PublishError) -> NetError {
     match error {
         PublishError::NoPeersSubscribedToTopic => NetError::NobodyListens,
         PublishError::AllQueuesFull(_) => NetError::Busy,
-        other => NetError::Gossip(other.to_string()),
+        PublishError::Duplicate
+        | PublishError::SigningError(_)
+        | PublishError::MessageTooLarge
+        | PublishError::TransformFailed(_) => NetError::Gossip(error.to_string()),
     }
 }

@@ -34,9 +34,7 @@ impl Slots {
         }
         let Some(group) = Group::of(address) else { return false };
         let mut held = self.groups.remove(&group).unwrap_or_default();
-        held.retain(|_, since| {
-            now.duration_since(*since).as_millis() < u128::from(RESERVATION_MS)
-        });
+        held.retain(|_, since| now.duration_since(*since).as_millis() < u128::from(RESERVATION_MS));
         let free = held.contains_key(&peer) || held.len() < RESERVATIONS_PER_GROUP_MAX;
         if free {
             held.insert(peer, now);

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use libp2p::PeerId;
 use libp2p::kad::store::RecordStore as _;
 use libp2p::kad::{self, Quorum, Record};
-use libp2p::PeerId;
 
 use super::address;
 use super::command::{Reply, RoutingCommand};
@@ -62,8 +62,10 @@ impl Driver {
                 }
             }
             RoutingCommand::Query { permit, number, ask, reply } => {
-                match redeem(permit, action(&ask), &resource(&ask)).and_then(|()| self.start(&ask)) {
+                match redeem(permit, action(&ask), &resource(&ask)).and_then(|()| self.start(&ask))
+                {
                     Ok(id) => {
+                        self.owed.query_numbers.insert(number, id);
                         let query = Query { number, ask, reply, providers: BTreeSet::new() };
                         self.owed.queries.insert(id, query);
                     }
@@ -99,9 +101,7 @@ impl Driver {
                 .start_providing(key(bytes))
                 .map_err(|e| NetError::Routing(e.to_string()))?,
             Ask::FindProviders(bytes) => self.kad().get_providers(key(bytes)),
-            Ask::Refresh => {
-                self.kad().bootstrap().map_err(|e| NetError::Routing(e.to_string()))?
-            }
+            Ask::Refresh => self.kad().bootstrap().map_err(|e| NetError::Routing(e.to_string()))?,
         })
     }
 
@@ -153,24 +153,21 @@ impl Driver {
 
     fn progress(&mut self, id: kad::QueryId, result: kad::QueryResult, last: bool) {
         let Some(mut query) = self.owed.queries.remove(&id) else { return };
-        let outcome = outcome(&mut query, result);
+        let outcome = outcome(&mut query, result).or_else(|| last.then(|| end(&query)));
         let left = query.reply.is_closed();
+        if outcome.is_none() && !left {
+            self.owed.queries.insert(id, query);
+            return;
+        }
+        self.owed.query_numbers.remove(&query.number);
         if let Some(outcome) = outcome {
             answer(query.reply, outcome);
-            self.finish(&id);
-        } else if left {
-            self.finish(&id);
-        } else if last {
-            let result = end(&query);
-            answer(query.reply, result);
-        } else {
-            self.owed.queries.insert(id, query);
         }
+        self.finish(&id);
     }
 
     fn cancel(&mut self, number: u64) {
-        let found = self.owed.queries.iter().find(|(_, query)| query.number == number);
-        if let Some(id) = found.map(|(id, _)| *id)
+        if let Some(id) = self.owed.query_numbers.remove(&number)
             && let Some(query) = self.owed.queries.remove(&id)
         {
             answer(query.reply, Err(NetError::NotFound));
@@ -191,7 +188,8 @@ fn outcome(query: &mut Query, result: kad::QueryResult) -> Option<Result<Found, 
     match result {
         kad::QueryResult::GetClosestPeers(Ok(ok)) => Some(closest(&query.ask, ok.peers)),
         kad::QueryResult::GetClosestPeers(Err(kad::GetClosestPeersError::Timeout {
-            peers, ..
+            peers,
+            ..
         })) => Some(closest(&query.ask, peers)),
         kad::QueryResult::GetRecord(Ok(kad::GetRecordOk::FoundRecord(found))) => {
             let record = found.record;
@@ -202,7 +200,8 @@ fn outcome(query: &mut Query, result: kad::QueryResult) -> Option<Result<Found, 
             }))
         }
         kad::QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders {
-            providers, ..
+            providers,
+            ..
         })) => {
             query.providers.extend(providers);
             let enough = query.providers.len() >= PROVIDERS_PER_KEY_MAX;

@@ -192,7 +192,9 @@ pub fn changes(old: &NetState, new: &NetState) -> Vec<Change> {
         state.connections.values().map(|c| c.peer).collect()
     };
     out.extend(peers(old).difference(&peers(new)).copied().map(Change::Gone));
-    out.extend(old.reservations.difference(&new.reservations).copied().map(Change::ReservationLost));
+    out.extend(
+        old.reservations.difference(&new.reservations).copied().map(Change::ReservationLost),
+    );
     for (id, connection) in &new.connections {
         if !old.connections.contains_key(id) {
             out.push(Change::Connected { id: *id, connection: connection.clone() });

@@ -7,15 +7,16 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use libp2p::core::ConnectedPoint;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{DialError, SwarmEvent};
 #[cfg(not(target_arch = "wasm32"))]
 use libp2p::relay;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, TransportError, identify, relay::client};
 
 use super::behaviour::BehaviourEvent;
+use super::clock::unix_ms;
 use super::command::{Reply, TransportCommand};
-use super::driver::{Driver, redeem, unix_ms};
+use super::driver::{Driver, redeem};
 use super::handle::{NetError, dialling, listening};
 use super::state::{Connection, Identity};
 use super::work::TransportWork;
@@ -55,7 +56,11 @@ impl Driver {
             TransportCommand::Ping { permit, peer, reply } => {
                 let on = Resource::Protocol(ping::PROTOCOL.to_string());
                 let ready = redeem(permit, Action::ProtocolOpen, &on).and_then(|()| {
-                    if self.state.is_connected(&peer) { Ok(()) } else { Err(NetError::NotConnected) }
+                    if self.state.is_connected(&peer) {
+                        Ok(())
+                    } else {
+                        Err(NetError::NotConnected)
+                    }
                 });
                 if let Err(error) = ready {
                     return answer(reply, Err(error));
@@ -93,14 +98,17 @@ impl Driver {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events; all others are its own")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "libp2p adds events; all others are its own"
+    )]
     pub(super) fn lift_connection(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let number = self.number(connection_id);
                 let connection = Connection {
                     peer: peer_id,
-                    address: address::without_peer(endpoint.get_remote_address().clone()),
+                    address: far_end(&endpoint),
                     outbound: endpoint.is_dialer(),
                     opened_ms: unix_ms(),
                 };
@@ -109,7 +117,13 @@ impl Driver {
                     answer(reply, Ok(peer_id));
                 }
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                endpoint,
+                num_established,
+                ..
+            } => {
                 if let Some(number) = self.numbers.remove(&connection_id) {
                     self.state.connections.remove(&number);
                 }
@@ -237,6 +251,16 @@ impl Driver {
             _ => return,
         }
         self.state.circuits = self.carried.len();
+    }
+}
+
+/// Where the other end of a connection is.
+fn far_end(endpoint: &ConnectedPoint) -> Multiaddr {
+    match endpoint {
+        ConnectedPoint::Dialer { address, .. } => address::without_peer(address.clone()),
+        ConnectedPoint::Listener { local_addr, send_back_addr } => {
+            address::inbound(local_addr, send_back_addr)
+        }
     }
 }
 

@@ -18,8 +18,8 @@ const CARRY_TICKET: u64 = 0;
 impl Pubsub {
     pub(super) fn arrived(&mut self, now: Now, arrival: Arrival) {
         let carried = self.carried.contains(&arrival.topic);
-        let name = room_of_topic(&arrival.topic)
-            .filter(|name| carried || self.rooms.contains_key(name));
+        let name =
+            room_of_topic(&arrival.topic).filter(|name| carried || self.rooms.contains_key(name));
         let verdict = self.judge.judge(now, name.as_ref(), &arrival);
         let acceptance = match &verdict {
             Ok(_) => {

@@ -46,7 +46,7 @@ pub(super) async fn start(options: Options, listener: Function) -> Result<Link, 
     };
     let swarm = swarm::build(&settings, &judge)?;
     // A browser listens through relays only, and those addresses are confirmed by the relay.
-    let Parts { driver, handle: net, works, .. } = Driver::new(swarm, judge, false, None);
+    let Parts { driver, handle: net, works, .. } = Driver::parts(swarm, judge, false, None);
 
     let id = keypair.public().to_peer_id();
     let plan = Plan { keypair, name, local_page: page_is_local(), seeds };

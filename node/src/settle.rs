@@ -1,0 +1,110 @@
+//! What a new life does first and an old one last: listen, keep links, be in rooms, say goodbye.
+//! Invariant: the same for the first start and for every restart.
+//! Not here: building the actors (`group`).
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use peerloom_shared::limits::ASK_MS;
+use peerloom_shared::view::Transport;
+use peerloom_shared::wire::UC_DISCOVERY_TOPIC;
+
+use crate::actor::AskError;
+use crate::boot::Boot;
+use crate::discovery::messages::{AddBootstrap, Remember};
+use crate::error::{Failure, codes};
+use crate::group::Group;
+use crate::pubsub::messages::{Subscribe, Unsubscribe};
+use crate::transport::messages::Listen;
+
+impl Boot {
+    /// Makes a new life do what the node is for: listen, keep its links, be in its rooms.
+    ///
+    /// # Errors
+    /// When an address that must be listened on cannot be.
+    pub async fn settle(&self, group: &Group) -> Result<(), Failure> {
+        let asked = |e: AskError| Failure::new(&codes::NODE_004, e.to_string());
+        let addresses = expand(&self.config.listen);
+        group.discovery.ask(Remember(self.known.clone())).await.map_err(asked)?;
+        group.transport.ask(Listen(addresses.clone())).await.map_err(asked)?;
+        self.wait_for_listeners(group, &addresses).await?;
+        for address in &self.config.bootstrap {
+            group.discovery.ask(AddBootstrap(address.clone())).await.map_err(asked)?;
+        }
+        group
+            .net
+            .subscribe(UC_DISCOVERY_TOPIC.to_owned())
+            .await
+            .map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))?;
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for room in rooms {
+            group
+                .pubsub
+                .ask(Subscribe(room))
+                .await
+                .map_err(asked)?
+                .map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every address is bound or has failed. A port that is in use ends the start; a
+    /// default address that this machine does not have is left out with a warning.
+    async fn wait_for_listeners(&self, group: &Group, wanted: &[Multiaddr]) -> Result<(), Failure> {
+        let mut listening = group.listening.clone();
+        let settled = listening.wait_for(|now| now.up.len() + now.failed.len() >= wanted.len());
+        let deadline = Duration::from_millis(ASK_MS);
+        let shown = match tokio::time::timeout(deadline, settled).await {
+            Ok(Ok(shown)) => Arc::clone(&shown),
+            Ok(Err(_)) | Err(_) => {
+                let why = "the listeners did not come up in time".to_owned();
+                return Err(Failure::new(&codes::NODE_004, why));
+            }
+        };
+        for (address, reason) in &shown.failed {
+            let in_use = reason.contains("in use");
+            if in_use || !self.config.listens_by_default() {
+                let code = if in_use { &codes::NET_102 } else { &codes::NET_103 };
+                return Err(Failure::new(code, format!("cannot listen on {address}: {reason}")));
+            }
+            tracing::warn!(%address, %reason, "this machine cannot listen here; going on without");
+        }
+        Ok(())
+    }
+
+    /// Leaves the rooms, so that others see us go.
+    pub async fn say_goodbye(&self, group: &Group) {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for room in rooms {
+            // A room that cannot be left in order is left by hanging up.
+            drop(group.pubsub.ask(Unsubscribe(room)).await);
+        }
+    }
+}
+
+/// WebRTC's UDP socket for "all IPv6 addresses" would take the IPv4 port as well, so that address
+/// becomes one for each IPv6 address of this machine.
+fn expand(addresses: &[Multiaddr]) -> Vec<Multiaddr> {
+    let (mut out, mut all) = (Vec::new(), Vec::new());
+    for address in addresses {
+        let any_v6 = address.iter().next() == Some(Protocol::Ip6(Ipv6Addr::UNSPECIFIED));
+        if any_v6 && Transport::of(address) == Transport::WebrtcDirect {
+            all.push(address);
+        } else {
+            out.push(address.clone());
+        }
+    }
+    for address in all {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        let own = interfaces.iter().filter_map(|interface| match interface.ip() {
+            // Link-local addresses need a zone, which a multiaddr of a page cannot carry.
+            IpAddr::V6(ip) if (ip.segments()[0] & 0xffc0) != 0xfe80 => Some(ip),
+            IpAddr::V6(_) | IpAddr::V4(_) => None,
+        });
+        out.extend(own.filter_map(|ip| address.replace(0, |_| Some(Protocol::Ip6(ip)))));
+    }
+    out
+}

@@ -1,0 +1,170 @@
+//! Two real nodes over each transport, on both families of addresses.
+//! Invariant: what one says the other hears once, and both name the path that carried it.
+//! Not here: more than two nodes (`mesh`).
+
+use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+
+use peerloom_shared::view::{Direction, LinkState, Path, Transport};
+use peerloom_tests::{Form, NodeProcess, Setup};
+
+const V4: &str = "/ip4/127.0.0.1";
+const V6: &str = "/ip6/::1";
+
+fn transport(form: Form) -> Transport {
+    match form {
+        Form::Tcp => Transport::Tcp,
+        Form::Quic => Transport::Quic,
+        Form::WebSocket => Transport::WebSocket,
+        Form::WebrtcDirect => Transport::WebrtcDirect,
+    }
+}
+
+fn listening(form: Form, host: &str) -> Setup {
+    Setup::new().listen(&[form.at(host)])
+}
+
+/// Both hear each other, once, and both show the connection as what it is.
+fn talk(left: &NodeProcess, right: &NodeProcess, form: Form) {
+    let (left_hears, right_hears) = (left.events(), right.events());
+    for node in [left, right] {
+        node.join("lobby");
+    }
+    for (from, to, hears) in [(left, right, &right_hears), (right, left, &left_hears)] {
+        let said = from.say("lobby", &format!("hello from {}", from.id()));
+        assert!(said.own);
+        let heard = hears.message(&said.text);
+        assert_eq!((heard.author.as_str(), heard.own), (from.id(), false));
+        assert_eq!(heard.id, said.id);
+        let last = from.say("lobby", &format!("that is all from {}", from.id()));
+        hears.message(&last.text);
+        assert_eq!(to.count("lobby", &said.text), 1);
+    }
+    for (node, other, direction) in
+        [(left, right, Direction::Outbound), (right, left, Direction::Inbound)]
+    {
+        let status = node.status();
+        let peer = status.peers.iter().find(|peer| peer.id == other.id()).expect("connected");
+        assert_eq!(peer.path, Path::Direct);
+        let over = |c: &peerloom_shared::view::ConnectionInfo| {
+            c.transport == transport(form) && c.path == Path::Direct && c.direction == direction
+        };
+        assert!(peer.connections.iter().any(over), "{:?}", peer.connections);
+    }
+}
+
+/// One node links to the other by configuration, a third one by the API.
+fn pair(form: Form, host: &str) {
+    let server = listening(form, host).start();
+    let address = server.address(transport(form));
+    let client = listening(form, host).bootstrap(&address).start();
+    client.wait_status("the link is up", |status| {
+        let link = status.links.first()?;
+        assert_eq!((&link.address, link.transport), (&address, transport(form)));
+        (link.state == LinkState::Connected && link.peer.as_deref() == Some(server.id()))
+            .then_some(())
+    });
+    talk(&client, &server, form);
+
+    let asked = listening(form, host).start();
+    let answer = asked.connect(&address).expect("connects");
+    assert_eq!(answer["id"], server.id());
+    talk(&asked, &server, form);
+}
+
+fn pair_v6(form: Form) {
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        Ok(_) => pair(form, V6),
+        Err(error) => println!("skipped: this machine has no IPv6 loopback ({error})"),
+    }
+}
+
+#[test]
+fn tcp_on_ipv4() {
+    pair(Form::Tcp, V4);
+}
+
+#[test]
+fn quic_on_ipv4() {
+    pair(Form::Quic, V4);
+}
+
+#[test]
+fn websocket_on_ipv4() {
+    pair(Form::WebSocket, V4);
+}
+
+#[test]
+fn webrtc_direct_on_ipv4() {
+    pair(Form::WebrtcDirect, V4);
+}
+
+#[test]
+fn tcp_on_ipv6() {
+    pair_v6(Form::Tcp);
+}
+
+#[test]
+fn quic_on_ipv6() {
+    pair_v6(Form::Quic);
+}
+
+#[test]
+fn websocket_on_ipv6() {
+    pair_v6(Form::WebSocket);
+}
+
+#[test]
+fn webrtc_direct_on_ipv6() {
+    pair_v6(Form::WebrtcDirect);
+}
+
+#[test]
+fn another_peer_behind_an_address_is_told_and_refused() {
+    let server = Setup::new().listen(&Form::ALL.map(|form| form.at(V4))).start();
+    let client = Setup::new().listen(&Form::ALL.map(|form| form.at(V4))).start();
+    let stranger = peerloom_shared::PeerId::random().to_string();
+    for form in Form::ALL {
+        let wrong = server.address(transport(form)).replace(server.id(), &stranger);
+        let refusal = client.connect(&wrong).expect_err("another peer answers");
+        assert_eq!((refusal.code.as_str(), refusal.retryable), ("NET-104", false), "{refusal:?}");
+        assert!(refusal.text.contains(server.id()), "{form:?}: {refusal:?}");
+        assert!(client.status().peers.is_empty());
+        client.cli(&["peers", "connect", &wrong]).expect_failure(8, "NET-104");
+    }
+}
+
+#[test]
+fn an_address_without_a_transport_is_told() {
+    let node = Setup::new().start();
+    let peer = peerloom_shared::PeerId::random();
+    for address in [
+        format!("/ip4/127.0.0.1/udp/9/quic/p2p/{peer}"),
+        format!("/ip4/127.0.0.1/sctp/9/p2p/{peer}"),
+        format!("/unix/tmp/socket/p2p/{peer}"),
+    ] {
+        let refusal = node.connect(&address).expect_err("no transport");
+        assert_eq!(refusal.code, "NET-105", "{refusal:?}");
+    }
+}
+
+#[test]
+fn nobody_behind_an_address_is_told() {
+    let node = Setup::new().start();
+    let peer = peerloom_shared::PeerId::random();
+    // Held and not listened on, so that nobody else can begin to.
+    let held = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let udp = held.local_addr().expect("its address").port();
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let tcp = closed.local_addr().expect("its address").port();
+    drop(closed);
+    for address in [
+        format!("/ip4/127.0.0.1/tcp/{tcp}/p2p/{peer}"),
+        format!("/ip4/127.0.0.1/tcp/{tcp}/ws/p2p/{peer}"),
+        format!("/ip4/127.0.0.1/udp/{udp}/quic-v1/p2p/{peer}"),
+    ] {
+        let refusal = node.connect(&address).expect_err("nobody there");
+        assert_eq!((refusal.code.as_str(), refusal.retryable), ("NET-110", true), "{refusal:?}");
+    }
+    let closed = format!("/ip4/127.0.0.1/tcp/{tcp}/p2p/{peer}");
+    node.cli(&["peers", "connect", &closed]).expect_failure(1, "NET-110");
+}
