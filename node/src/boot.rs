@@ -16,7 +16,7 @@ use crate::actor::Death;
 use crate::admin::{EventLog, Metrics};
 use crate::book_writer::BookWriter;
 use crate::config::CheckedConfig;
-use crate::pubsub::actor::Inspect;
+use crate::pubsub::outlets::Inspect;
 use crate::recent::Recent;
 use crate::watcher::Watcher;
 

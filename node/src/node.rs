@@ -28,7 +28,7 @@ use crate::lock::DataLock;
 use crate::node_api::NodeHandle;
 use crate::paths::DataFiles;
 use crate::policy::rule_files;
-use crate::pubsub::actor::Inspect;
+use crate::pubsub::outlets::Inspect;
 use crate::recent::Recent;
 use crate::root::{End, Root, spawn};
 use crate::store::Store;

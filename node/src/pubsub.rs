@@ -4,3 +4,4 @@
 
 pub mod actor;
 pub mod messages;
+pub mod outlets;

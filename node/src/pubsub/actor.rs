@@ -11,36 +11,13 @@ use peerloom_shared::net::perceive;
 use peerloom_shared::net::state::{Change, NetState};
 use peerloom_shared::net::work::{PubsubWork, Work};
 use peerloom_shared::pubsub::{Answer, Input, Output, Pubsub as Machine, PubsubError};
-use peerloom_shared::view::{Message, PeerEvent, RoomInfo};
-use tokio::sync::{oneshot, watch};
+use peerloom_shared::view::{Message, PeerEvent};
+use tokio::sync::oneshot;
 
 use super::messages::{Publish, SetName, Subscribe, Unsubscribe};
+use super::outlets::Outlets;
 use crate::actor::shell::{Birth, StateSeen, begin, feed, see};
 use crate::actor::{Ask, Gauge, Machined, Shell, lane};
-use crate::admin::EventLog;
-use crate::recent::Recent;
-
-/// Looks at every message before the machine does. For programs that embed a node, and for tests
-/// that must see what a panic in the middle of a message does.
-pub type Inspect = Arc<dyn Fn(&peerloom_shared::pubsub::Arrival) + Send + Sync>;
-
-/// What the actor shows its work to.
-pub struct Outlets {
-    /// Everything that happens.
-    pub events: EventLog,
-    /// The newest messages.
-    pub recent: Recent,
-    /// The rooms with their members.
-    pub rooms: watch::Sender<Arc<Vec<RoomInfo>>>,
-    /// Looks at every message first.
-    pub inspect: Option<Inspect>,
-}
-
-impl std::fmt::Debug for Outlets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outlets").finish_non_exhaustive()
-    }
-}
 
 /// See the module's text.
 pub struct Pubsub {

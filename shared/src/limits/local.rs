@@ -1,0 +1,116 @@
+//! Limits of what stays on one machine: the admin server, the command line, files, the browser.
+//! Invariant: as in the module above, of which this is the second half.
+//! Not here: anything that a remote peer can see.
+
+use super::QUERY_MS;
+
+// ---- Admin server ----------------------------------------------------------------------------
+
+/// HTTP connections at once: a page opens six, a scraper one, and each costs two 8 KiB buffers.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+/// How many of them may come from other machines: the operator always finds a free one.
+pub const HTTP_CONNECTIONS_OUTSIDE_MAX: usize = 192;
+/// Body of one admin request, in bytes: the longest, a chat text, is 4 KiB; larger things go by
+/// content reference.
+pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Header lines of one request: browsers send about 20.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// Request line and headers, in bytes: what common servers take.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Time for a request's head, and again for its body, in ms: slow clients end here.
+pub const HTTP_REQUEST_MS: u64 = 10_000;
+/// An idle kept-alive connection is closed after, in ms.
+pub const HTTP_IDLE_MS: u64 = 30_000;
+/// An admin call without answer fails after, in ms: longer than the longest lookup.
+pub const HTTP_CALL_MS: u64 = QUERY_MS + 10_000;
+/// Time the HTTP server may take to finish what is under way when it stops, in ms.
+pub const HTTP_STOP_MS: u64 = 2_000;
+/// First pause before a dead HTTP server is started again, in ms; it doubles.
+pub const HTTP_RESTART_MS: u64 = 100;
+/// Longest such pause, in ms.
+pub const HTTP_RESTART_MAX_MS: u64 = 5_000;
+/// Characters of an admin token at least: 32 random bytes in hex are 64, in base64 43.
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 32;
+/// Readers of the event stream at once: a quarter of all connections.
+pub const EVENT_READERS_MAX: usize = 64;
+/// Events kept for readers that come back: some hours of a lively room.
+pub const EVENTS_KEPT_MAX: usize = 10_000;
+/// Bytes of JSON of all kept events: 10,000 ordinary ones; a flood of long texts keeps fewer.
+pub const EVENTS_KEPT_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// Time between two comments on a quiet event stream, in ms: keeps proxies awake.
+pub const EVENTS_COMMENT_MS: u64 = 15_000;
+/// Messages that the API lists when the caller names no number: a screenful.
+pub const ROOM_RECENT_DEFAULT: usize = 50;
+
+// ---- Command line, configuration, database ---------------------------------------------------
+
+/// Port of page and API: next to the others, and free on ordinary systems.
+pub const PORT_HTTP: u16 = 7070;
+/// UDP port of webrtc-direct: QUIC must not share it.
+pub const PORT_WEBRTC: u16 = 7071;
+/// TCP and UDP (QUIC) port for native peers.
+pub const PORT_PEERS: u16 = 7072;
+/// TCP port of the WebSocket listener.
+pub const PORT_WEBSOCKET: u16 = 7073;
+/// Addresses a node is told to listen on: each transport on a few interfaces of both families.
+pub const LISTEN_MAX: usize = 64;
+/// A configuration file, in bytes: a thousand times a long one.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// A rules file, in bytes: about 20,000 peers.
+pub const RULES_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Quiet time, in ms, before a changed rules file is read: a write storm costs two loads a second.
+pub const RULES_DEBOUNCE_MS: u64 = 500;
+/// A key or certificate file, in bytes: a PEM bundle with a chain stays below it.
+pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// Random bytes of the API's token: nobody guesses 256 bits.
+pub const TOKEN_BYTES: usize = 32;
+/// How long a command waits for the node, in ms, unless told otherwise: longer than an ask or a dial.
+pub const CLI_TIMEOUT_MS: u64 = 10_000;
+/// The longest time a command can be told to wait, in ms.
+pub const CLI_TIMEOUT_MS_MAX: u64 = 3_600_000;
+/// An answer of the API, in bytes: a status with all connections and rooms full stays below it.
+pub const API_ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// One event of the API's stream, in bytes: a full status is the largest.
+pub const API_EVENT_BYTES_MAX: u64 = API_ANSWER_BYTES_MAX;
+/// Messages shown when a chat begins: a screenful.
+pub const CHAT_HISTORY: usize = 20;
+/// Pause between two tries of a message that nobody can take yet, in ms: a mesh forms within a second.
+pub const CHAT_RETRY_MS: u64 = 250;
+/// Pause between two pings of a command, in ms, as people know it.
+pub const CLI_PING_EVERY_MS: u64 = 1_000;
+/// Pause between two looks whether a stopping node has gone, in ms.
+pub const CLI_POLL_MS: u64 = 100;
+/// Lines or events that wait inside a running chat: the terminal is slower than both.
+pub const CHAT_QUEUE_MAX: usize = 64;
+/// Database cache, in bytes: the address book is small, and a node must fit small machines.
+pub const STORE_CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+// ---- Browser peer ----------------------------------------------------------------------------
+
+/// Events for the page are gathered for so long at most, in ms: three frames, which nobody notices,
+/// and a flood of messages costs 20 calls a second.
+pub const EVENTS_BATCH_MS: u64 = 50;
+/// One WebSocket message that a browser sends, in bytes: a full Noise frame, so every libp2p
+/// implementation accepts it.
+pub const WEBSOCKET_SEND_BYTES_MAX: usize = 64 * 1024;
+/// A browser's writer waits while the browser still holds more than so many bytes: yamux's first
+/// stream window, which keeps 20 Mbit/s busy for 0.1 s.
+pub const WEBSOCKET_BUFFERED_BYTES_HIGH: u32 = 256 * 1024;
+/// How often a waiting writer looks at the browser's buffer, in ms: no event tells that it drained,
+/// and browsers do not run nested timers more often.
+pub const WEBSOCKET_RECHECK_MS: u64 = 4;
+/// Messages that may wait for the reader. A browser cannot slow down a sender, so a full queue ends
+/// the connection; 1,024 messages of 16 KiB, yamux's frame, are its largest usual window.
+pub const WEBSOCKET_INCOMING_MAX: usize = 1_024;
+/// Bytes that may wait for the reader, for the same reason: that usual largest window.
+pub const WEBSOCKET_INCOMING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long a browser may take to open and use its storage, in ms. Some answer neither yes nor no; a
+/// cold disk needs far less.
+pub const STORAGE_MS: u64 = 10_000;
+/// The name of a key in a browser's storage, in bytes: as long as the name of a room.
+pub const IDENTITY_NAME_BYTES_MAX: usize = 64;
+/// A DNS name in text form, in bytes (RFC 1035, 2.3.4).
+pub const DNS_NAME_BYTES_MAX: usize = 253;
+/// The longest wait of one browser timer, in ms: `setTimeout` counts in 31 bits and fires at once
+/// above them; an hour is far below, and waking once an hour costs nothing.
+pub const TIMER_MS_MAX: u64 = 3_600_000;
