@@ -134,8 +134,16 @@ impl NodeHandle {
     /// Dials an address and gives the peer that answered.
     ///
     /// # Errors
-    /// When nobody, or somebody else, answers.
+    /// When no transport of ours knows the address, or nobody or somebody else answers.
     pub async fn dial(&self, address: Multiaddr) -> Result<PeerId, Failure> {
+        let parts = defence::address::Parts::of(&address);
+        let listed = matches!(parts.host, Some(defence::address::Host::AddressList(_)));
+        // Said here, because below the resolver of names hides this reason in a text.
+        if matches!(parts.transport, Transport::Other | Transport::Memory | Transport::Webrtc)
+            && !listed
+        {
+            return Err(of_net(NetError::Unsupported(address)));
+        }
         let peer = defence::address::peer(&address);
         let dial = Dial { peer, addresses: vec![address], even_if_connected: false };
         let deadline = Duration::from_millis(DIAL_ASK_MS);

@@ -118,19 +118,96 @@ fn webrtc_direct_on_ipv6() {
     pair_v6(Form::WebrtcDirect);
 }
 
-#[test]
-fn another_peer_behind_an_address_is_told_and_refused() {
-    let server = Setup::new().listen(&Form::ALL.map(|form| form.at(V4))).start();
-    let client = Setup::new().listen(&Form::ALL.map(|form| form.at(V4))).start();
+/// Another peer than the named one answers, and nothing stays connected.
+fn wrong_peer(form: Form) {
+    let server = listening(form, V4).start();
+    let client = listening(form, V4).start();
     let stranger = peerloom_shared::PeerId::random().to_string();
-    for form in Form::ALL {
-        let wrong = server.address(transport(form)).replace(server.id(), &stranger);
-        let refusal = client.connect(&wrong).expect_err("another peer answers");
-        assert_eq!((refusal.code.as_str(), refusal.retryable), ("NET-104", false), "{refusal:?}");
-        assert!(refusal.text.contains(server.id()), "{form:?}: {refusal:?}");
-        assert!(client.status().peers.is_empty());
-        client.cli(&["peers", "connect", &wrong]).expect_failure(8, "NET-104");
-    }
+    let wrong = server.address(transport(form)).replace(server.id(), &stranger);
+    let refusal = client.connect(&wrong).expect_err("another peer answers");
+    assert_eq!((refusal.code.as_str(), refusal.retryable), ("NET-104", false), "{refusal:?}");
+    assert!(refusal.text.contains(server.id()), "{refusal:?}");
+    assert!(client.status().peers.is_empty());
+}
+
+#[test]
+fn another_peer_behind_a_tcp_address_is_told() {
+    wrong_peer(Form::Tcp);
+}
+
+#[test]
+fn another_peer_behind_a_quic_address_is_told() {
+    wrong_peer(Form::Quic);
+}
+
+#[test]
+fn another_peer_behind_a_websocket_address_is_told() {
+    wrong_peer(Form::WebSocket);
+}
+
+#[test]
+fn another_peer_behind_a_webrtc_direct_address_is_told() {
+    wrong_peer(Form::WebrtcDirect);
+}
+
+#[test]
+fn another_peer_behind_an_address_has_its_exit_code() {
+    let (server, client) = (Setup::new().start(), Setup::new().start());
+    let stranger = peerloom_shared::PeerId::random().to_string();
+    let wrong = server.address(Transport::Tcp).replace(server.id(), &stranger);
+    client.cli(&["peers", "connect", &wrong]).expect_failure(8, "NET-104");
+    // A link to it goes on trying, and says why it is not up.
+    let linked = Setup::new().bootstrap(&wrong).start();
+    linked.wait_status("the link says who answers", |status| {
+        let link = status.links.first()?;
+        let detail = link.detail.as_deref().unwrap_or_default();
+        (link.state == LinkState::Waiting && detail.contains(server.id())).then_some(())
+    });
+}
+
+/// A link comes back after the other side has hung up, and after it was killed and restarted.
+fn comes_back(form: Form) {
+    let mut server = listening(form, V4).start();
+    let client = listening(form, V4).bootstrap(&server.address(transport(form))).start();
+    let opened = |known: u64| {
+        client.wait_status("a new connection", |status| {
+            let peer = status.peers.iter().find(|peer| peer.id == server.id())?;
+            let newest = peer.connections.iter().map(|c| c.opened_ms).max()?;
+            (newest > known).then_some(newest)
+        })
+    };
+    let first = opened(0);
+    server.wait_peer(client.id());
+    server
+        .post("/api/v1/peers/disconnect", serde_json::json!({ "id": client.id() }))
+        .expect("hangs up");
+    let second = opened(first);
+    server.kill();
+    server.restart();
+    client.wait_status("connected again", |status| {
+        let peer = status.peers.iter().find(|peer| peer.id == server.id())?;
+        peer.connections.iter().any(|c| c.opened_ms > second).then_some(())
+    });
+}
+
+#[test]
+fn a_tcp_link_comes_back() {
+    comes_back(Form::Tcp);
+}
+
+#[test]
+fn a_quic_link_comes_back() {
+    comes_back(Form::Quic);
+}
+
+#[test]
+fn a_websocket_link_comes_back() {
+    comes_back(Form::WebSocket);
+}
+
+#[test]
+fn a_webrtc_direct_link_comes_back() {
+    comes_back(Form::WebrtcDirect);
 }
 
 #[test]
