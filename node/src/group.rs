@@ -165,6 +165,7 @@ impl Boot {
         let (rooms, shown) = watch::channel(Arc::default());
         let outlets = Outlets {
             events: self.events.clone(),
+            metrics: self.metrics.clone(),
             recent: self.recent.clone(),
             rooms,
             inspect: self.inspect.clone(),

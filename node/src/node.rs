@@ -182,11 +182,15 @@ fn keep(
 ) -> watch::Receiver<Option<NodeEnd>> {
     let (ended, end) = watch::channel(None);
     actix::spawn(async move {
-        let stop_http = stop.child_token();
-        let serving = http.run(stop_http.clone());
+        // The admin server closes first: nobody asks a node that is going.
+        let stop_root = CancellationToken::new();
+        let serving = async {
+            http.run(stop.clone()).await;
+            stop_root.cancel();
+        };
         let living = async {
-            let end = root.run(ready, stop).await;
-            stop_http.cancel();
+            let end = root.run(ready, stop_root.clone()).await;
+            stop.cancel();
             end
         };
         let ((), end) = futures::join!(serving, living);

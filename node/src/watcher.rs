@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use libp2p::connection_limits::Exceeded;
 use libp2p::metrics::{Metrics as Libp2p, Recorder as _};
-use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::{ListenError, SwarmEvent};
 use peerloom_shared::net::Observer;
 use peerloom_shared::net::behaviour::BehaviourEvent;
 
@@ -37,6 +38,12 @@ impl Watcher {
 impl Observer for Watcher {
     fn event(&mut self, event: &SwarmEvent<BehaviourEvent>) {
         self.libp2p.record(event);
+        if let SwarmEvent::IncomingConnectionError { error: ListenError::Denied { cause }, .. } =
+            event
+            && cause.downcast_ref::<Exceeded>().is_some()
+        {
+            self.own.count_refused("limit", 1);
+        }
         let SwarmEvent::Behaviour(event) = event else { return };
         match event {
             BehaviourEvent::Identify(event) => self.libp2p.record(event),

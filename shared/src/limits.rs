@@ -109,6 +109,8 @@ pub const ROOM_NAME_BYTES_MAX: usize = 64;
 pub const ROOMS_MAX: usize = 32;
 /// Topics that a node follows for its neighbours only: each costs a mesh.
 pub const CARRIED_TOPICS_MAX: usize = 256;
+/// Topics that are carried at the wish of one neighbour: as many rooms as a peer can be in.
+pub const CARRIED_PER_PEER_MAX: usize = 32;
 /// Followers noted for one carried topic: all connections of the largest profile.
 pub const CARRIED_FOLLOWERS_MAX: usize = 1_152;
 /// Topics of neighbours that are watched, ours and theirs.

@@ -10,4 +10,6 @@
     reason = "tests report by panicking"
 )]
 
+mod bad_input;
+mod mesh;
 mod transports;

@@ -3,6 +3,9 @@
 //! for nobody.
 //! Not here: the running node (`process`).
 
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -78,6 +81,13 @@ impl Setup {
         self
     }
 
+    /// Where page and API listen instead, such as `127.0.0.1:7070`.
+    #[must_use]
+    pub fn http(mut self, at: &str) -> Self {
+        at.clone_into(&mut self.http);
+        self
+    }
+
     /// An address to keep connected.
     #[must_use]
     pub fn bootstrap(self, address: &str) -> Self {
@@ -104,6 +114,16 @@ impl Setup {
         self
     }
 
+    /// The rules of its policy.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    #[must_use]
+    pub fn rules(self, text: &str) -> Self {
+        write_rules(&self.data_dir(), text);
+        self
+    }
+
     /// No links, no rooms, no other flags any more.
     pub(crate) fn without_rest(mut self) -> Self {
         self.rest.clear();
@@ -112,7 +132,7 @@ impl Setup {
 
     /// The folder that stands for the home folder. It exists as long as a clone of this.
     #[must_use]
-    pub fn home(&self) -> &std::path::Path {
+    pub fn home(&self) -> &Path {
         self.home.path()
     }
 
@@ -142,4 +162,16 @@ impl Setup {
     pub fn start(self) -> NodeProcess {
         NodeProcess::start(self)
     }
+}
+
+/// Writes the rules file of a data folder, as an editor does: a new file in the place of the old one.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_rules(data_dir: &Path, text: &str) {
+    let folder = data_dir.join("policy");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).expect("a folder");
+    let draft = folder.join("rules.toml.draft");
+    fs::write(&draft, text).expect("a file");
+    fs::rename(draft, folder.join("rules.toml")).expect("a file");
 }

@@ -14,9 +14,17 @@ export function hostPort(address: string): string {
 export interface Place {
   readonly hostname: string;
   readonly webrtc: boolean;
+  /** Use this transport alone, for finding out which one fails. */
+  readonly only?: Dialled | null;
 }
 
-type Dialled = "websocket" | "webrtc-direct";
+export type Dialled = "websocket" | "webrtc-direct";
+
+/** Which transport `?transport=` in the page's address asks for. */
+export function onlyTransport(search: string): Dialled | null {
+  const wanted = new URLSearchParams(search).get("transport");
+  return wanted === "websocket" || wanted === "webrtc-direct" ? wanted : null;
+}
 
 function transportOf(address: string): Dialled | null {
   if (address.includes("/p2p-circuit")) return null;
@@ -35,6 +43,7 @@ export function choose(addresses: readonly string[], place: Place): string[] {
   for (const address of addresses) {
     const transport = transportOf(address);
     if (transport === null || (transport === "webrtc-direct" && !place.webrtc)) continue;
+    if (place.only && transport !== place.only) continue;
     const rank = rankOf(address, place.hostname);
     const known = best.get(transport);
     if (rank > 0 && (!known || rank > known.rank)) best.set(transport, { address, rank });

@@ -2,7 +2,7 @@
 // Invariant: one peer at a time; whatever fails is tried again or said on the page.
 // Not here: redialling known addresses, which the peer does; drawing, which the views do.
 import { createPeer, PeerloomError, preload, type Peer, type PeerEvent, type Room } from "peerloom";
-import { choose } from "./addresses.ts";
+import { choose, onlyTransport, type Place } from "./addresses.ts";
 import { app } from "./app.ts";
 import { fetchBootstrap, type Bootstrap } from "./bootstrap.ts";
 import { identityName, takeOtherSlot, takeSlot } from "./identity.ts";
@@ -20,6 +20,12 @@ import type { Reason } from "./state.ts";
 import { cleanName, roomOfHash } from "./text.ts";
 
 const { state } = app;
+
+const here = (): Place => ({
+  hostname: location.hostname,
+  webrtc: app.features.webrtc,
+  only: onlyTransport(location.search),
+});
 
 class Controller {
   #peer: Peer | null = null;
@@ -111,7 +117,7 @@ class Controller {
   }
 
   async #start(bootstrap: Bootstrap): Promise<void> {
-    const place = { hostname: location.hostname, webrtc: app.features.webrtc };
+    const place = here();
     this.#relays = choose(bootstrap.addresses, place);
     const kept = state.slot > 0 && app.features.database;
     const peer = await createPeer({
@@ -175,7 +181,7 @@ class Controller {
     } catch {
       return; // The node is away; the peer keeps dialling what it knows.
     }
-    const place = { hostname: location.hostname, webrtc: app.features.webrtc };
+    const place = here();
     const relays = choose(bootstrap.addresses, place);
     if (relays.length === 0) return;
     const same = relays.length === this.#relays.length && relays.every((one) => this.#relays.includes(one));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choose, hostPort } from "../src/addresses.ts";
+import { choose, hostPort, onlyTransport } from "../src/addresses.ts";
 import { readBootstrap } from "../src/bootstrap.ts";
 import { detect } from "../src/features.ts";
 import { HUES, identicon } from "../src/identicon.ts";
@@ -73,4 +73,12 @@ test("pictures are stable, mirrored and differ", () => {
     assert.ok(hue >= 0 && hue < HUES);
     for (const row of cells) assert.deepEqual([...row].reverse(), row);
   }
+});
+
+test("the page's address can ask for one transport", () => {
+  const only = onlyTransport("?transport=websocket");
+  assert.equal(only, "websocket");
+  assert.deepEqual(choose(ALL, { hostname: "localhost", webrtc: true, only }), [LOOP_WS]);
+  assert.equal(onlyTransport("?transport=carrier-pigeon"), null);
+  assert.equal(onlyTransport(""), null);
 });

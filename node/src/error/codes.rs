@@ -310,4 +310,13 @@ codes! {
     WEB_006 = "WEB-006", TIMED_OUT, 504, Retry, "The browser peer gave no answer in time",
         "It is busy, or the path to the other side is broken.",
         "Try again; the page shows how the peer is connected.";
+    WEB_007 = "WEB-007", FAILURE, 503, Retry, "The browser peer is busy",
+        "More calls are under way than the browser peer takes at once.",
+        "Wait for answers before you call again.";
+    WEB_008 = "WEB-008", FAILURE, 500, Fatal, "The key kept in the browser cannot be used",
+        "It is damaged, or a newer version of the page wrote it. It is never replaced in silence.",
+        "Reload the page to get its newest version, or use another identity.";
+    WEB_009 = "WEB-009", USAGE, 400, Reject, "An option of the browser peer has a wrong value",
+        "An option given at the start cannot be used; the message names it.",
+        "Correct the option and start again.";
 }

@@ -10,7 +10,7 @@ use peerloom_shared::net::effect::{self, Effect};
 use peerloom_shared::net::perceive;
 use peerloom_shared::net::state::{Change, NetState};
 use peerloom_shared::net::work::{PubsubWork, Work};
-use peerloom_shared::pubsub::{Answer, Input, Output, Pubsub as Machine, PubsubError};
+use peerloom_shared::pubsub::{Answer, Counts, Input, Output, Pubsub as Machine, PubsubError};
 use peerloom_shared::view::{Message, PeerEvent};
 use tokio::sync::oneshot;
 
@@ -25,6 +25,7 @@ pub struct Pubsub {
     outlets: Outlets,
     waiting: BTreeMap<u64, oneshot::Sender<Result<Answer, PubsubError>>>,
     next_ticket: u64,
+    counted: Counts,
 }
 
 impl std::fmt::Debug for Pubsub {
@@ -45,7 +46,13 @@ impl Pubsub {
         let address = Self::create(|ctx| {
             <Self as StreamHandler<PubsubWork>>::add_stream(items, ctx);
             let shell = Shell::new(machine, birth);
-            Self { shell, outlets, waiting: BTreeMap::new(), next_ticket: 0 }
+            Self {
+                shell,
+                outlets,
+                waiting: BTreeMap::new(),
+                next_ticket: 0,
+                counted: Counts::default(),
+            }
         });
         (address, gauge)
     }
@@ -61,6 +68,24 @@ impl Pubsub {
         self.waiting.insert(self.next_ticket, reply);
         feed(self, ctx, input(self.next_ticket));
         async move { answer.await.unwrap_or(Err(PubsubError::TimedOut)) }
+    }
+
+    /// Adds what has been judged since the last call to the metrics.
+    fn count(&mut self) {
+        let now = self.shell.machine.counts();
+        let metrics = &self.outlets.metrics;
+        metrics.count_gossip("accept", "valid", now.accepted.saturating_sub(self.counted.accepted));
+        let both = [
+            ("reject", &now.rejected, &self.counted.rejected),
+            ("ignore", &now.ignored, &self.counted.ignored),
+        ];
+        for (outcome, now, before) in both {
+            for (reason, count) in now {
+                let before = before.get(reason).copied().unwrap_or_default();
+                metrics.count_gossip(outcome, reason.name(), count.saturating_sub(before));
+            }
+        }
+        self.counted = now.clone();
     }
 
     fn show_rooms(&self) {
@@ -137,6 +162,7 @@ impl StreamHandler<PubsubWork> for Pubsub {
         }
         feed(self, ctx, Input::Arrived(arrival));
         self.shell.death.put_down();
+        self.count();
     }
 }
 

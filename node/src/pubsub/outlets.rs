@@ -7,7 +7,7 @@ use std::sync::Arc;
 use peerloom_shared::view::RoomInfo;
 use tokio::sync::watch;
 
-use crate::admin::EventLog;
+use crate::admin::{EventLog, Metrics};
 use crate::recent::Recent;
 
 /// Looks at every message before the machine does. For programs that embed a node, and for tests
@@ -18,6 +18,8 @@ pub type Inspect = Arc<dyn Fn(&peerloom_shared::pubsub::Arrival) + Send + Sync>;
 pub struct Outlets {
     /// Everything that happens.
     pub events: EventLog,
+    /// Numbers.
+    pub metrics: Metrics,
     /// The newest messages.
     pub recent: Recent,
     /// The rooms with their members.

@@ -9,6 +9,7 @@ use super::state::{Change, NetState};
 use super::work::{DiscoveryWork, TransportWork};
 use crate::defence::book::Source;
 use crate::defence::scope::Scope;
+use crate::limits::RELAYS_WANTED;
 use crate::wire::UC_DISCOVERY_TOPIC;
 use crate::{discovery, pubsub, routing, transport};
 
@@ -23,7 +24,13 @@ pub fn by_transport(state: &NetState, change: &Change) -> Option<transport::Inpu
     match change {
         Change::Identified(peer, identity) if identity.relay => {
             let address = state.direct_address(peer)?.clone();
-            Some(transport::Input::RelaySeen { peer: *peer, address })
+            // Who listens is reached directly by everybody as near as the relay is; a relay helps
+            // such a peer only when it is out in the internet.
+            let helps = !listens(state) || Scope::of(&address) == Scope::Global;
+            helps.then_some(transport::Input::RelaySeen { peer: *peer, address })
+        }
+        Change::Addresses => {
+            Some(transport::Input::WantRelays(if is_reachable(state) { 0 } else { RELAYS_WANTED }))
         }
         Change::Gone(peer) => Some(transport::Input::RelayGone { peer: *peer }),
         Change::Reserved(relay) => {
@@ -38,9 +45,19 @@ pub fn by_transport(state: &NetState, change: &Change) -> Option<transport::Inpu
         Change::Connected { .. }
         | Change::Disconnected { .. }
         | Change::Identified(..)
-        | Change::Follows { .. }
-        | Change::Addresses => None,
+        | Change::Follows { .. } => None,
     }
+}
+
+/// Whether this peer has listeners of its own, as nodes have and browsers have not.
+fn listens(state: &NetState) -> bool {
+    state.listen.iter().any(|at| !address::is_relayed(at))
+}
+
+/// Whether the whole internet can reach this peer without a relay.
+fn is_reachable(state: &NetState) -> bool {
+    let direct = |at: &&_| !address::is_relayed(at) && Scope::of(at) == Scope::Global;
+    state.external.iter().any(|at| direct(&at))
 }
 
 /// What work means to the transport machine.

@@ -137,6 +137,8 @@ impl Driver {
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 if self.confirm_listen && !address::is_relayed(&address) {
                     self.swarm.add_external_address(address.clone());
+                    // The swarm tells of addresses that others confirmed, not of ours.
+                    self.state.external.insert(address::without_peer(address.clone()));
                 }
                 self.state.listen.insert(address.clone());
                 while let Some(at) = self.owed.listens.iter().position(|(id, _)| *id == listener_id)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 
-use crate::limits::{CARRIED_FOLLOWERS_MAX, CARRIED_TOPICS_MAX};
+use crate::limits::{CARRIED_FOLLOWERS_MAX, CARRIED_PER_PEER_MAX, CARRIED_TOPICS_MAX};
 
 /// What to do about a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl Carried {
             }
             return Change::Nothing;
         }
-        if self.0.len() >= CARRIED_TOPICS_MAX {
+        let of_peer = self.0.values().filter(|followers| followers.contains(&peer)).count();
+        if self.0.len() >= CARRIED_TOPICS_MAX || of_peer >= CARRIED_PER_PEER_MAX {
             return Change::Nothing;
         }
         self.0.insert(topic.to_owned(), BTreeSet::from([peer]));
@@ -70,13 +71,26 @@ mod tests {
 
     #[test]
     fn one_topic_too_many_is_not_carried() {
-        let peer = PeerId::random();
         let mut carried = Carried::default();
+        let first = PeerId::random();
         for n in 0..CARRIED_TOPICS_MAX {
+            let peer = if n == 0 { first } else { PeerId::random() };
             assert_eq!(carried.note(peer, &n.to_string(), true), Change::Begin);
         }
-        assert_eq!(carried.note(peer, "more", true), Change::Nothing);
-        assert_eq!(carried.note(peer, "0", false), Change::End);
-        assert_eq!(carried.note(peer, "more", true), Change::Begin);
+        let late = PeerId::random();
+        assert_eq!(carried.note(late, "more", true), Change::Nothing);
+        assert_eq!(carried.note(first, "0", false), Change::End);
+        assert_eq!(carried.note(late, "more", true), Change::Begin);
+    }
+
+    #[test]
+    fn one_peer_cannot_take_all_places() {
+        let (greedy, other) = (PeerId::random(), PeerId::random());
+        let mut carried = Carried::default();
+        for n in 0..CARRIED_PER_PEER_MAX {
+            assert_eq!(carried.note(greedy, &n.to_string(), true), Change::Begin);
+        }
+        assert_eq!(carried.note(greedy, "more", true), Change::Nothing);
+        assert_eq!(carried.note(other, "more", true), Change::Begin);
     }
 }
