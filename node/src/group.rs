@@ -169,6 +169,7 @@ impl Boot {
             recent: self.recent.clone(),
             rooms,
             inspect: self.inspect.clone(),
+            counted: pubsub::Counts::default(),
         };
         (outlets, shown)
     }

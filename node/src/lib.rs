@@ -16,7 +16,8 @@ pub mod group;
 pub mod identity;
 pub mod lock;
 pub mod node;
-pub mod node_api;
+mod node_api;
+pub mod node_handle;
 pub mod paths;
 pub mod policy;
 pub mod pubsub;
@@ -33,4 +34,4 @@ pub mod transport;
 pub mod watcher;
 
 pub use node::{Node, Options, Started};
-pub use node_api::NodeHandle;
+pub use node_handle::NodeHandle;

@@ -25,7 +25,7 @@ use crate::gauges::Gauges;
 use crate::group::seed;
 use crate::identity::keystore;
 use crate::lock::DataLock;
-use crate::node_api::NodeHandle;
+use crate::node_handle::NodeHandle;
 use crate::paths::DataFiles;
 use crate::policy::rule_files;
 use crate::pubsub::outlets::Inspect;

@@ -1,225 +1,23 @@
-//! A running node as others use it: the admin server, the command line in the same process, and
-//! programs that embed a node.
-//! Invariant: every call ends by a deadline, and between two lives it says so instead of waiting.
-//! Not here: HTTP (`admin`), the actors' work.
+//! A running node as its admin server sees it.
+//! Invariant: every call goes through [`NodeHandle`], so HTTP and embedding programs see the same.
+//! Not here: HTTP (`admin`).
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use libp2p::PeerId;
-use peerloom_shared::limits::{DIAL_ASK_MS, LOOKUP_ASK_MS};
-use peerloom_shared::net::clock::Clock;
-use peerloom_shared::net::picture::Picture;
-use peerloom_shared::net::{NetError, agent};
-use peerloom_shared::policy::{Action, PolicySet, Resource, Subject};
+use peerloom_shared::net::agent;
+use peerloom_shared::policy::{Action, Resource, Subject};
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::{Message, RoomInfo, Status, Transport};
-use peerloom_shared::wire::RoomName;
 use peerloom_shared::{Multiaddr, defence};
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::actor::AskError;
 use crate::admin::{
-    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, Metrics, NodeApi, Reloaded,
+    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, NodeApi, Reloaded,
 };
-use crate::config::CheckedConfig;
 use crate::error::{Failure, codes};
-use crate::gauges::Gauges;
-use crate::group::Group;
-use crate::policy::messages::Reload;
-use crate::pubsub::messages::{Publish, SetName, Subscribe, Unsubscribe};
-use crate::recent::Recent;
-use crate::routing::messages::Lookup;
-use crate::transport::messages::{Dial, HangUp, Ping};
-
-/// A handle on a running node. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct NodeHandle {
-    pub(crate) id: PeerId,
-    pub(crate) public_key: Vec<u8>,
-    pub(crate) config: Arc<CheckedConfig>,
-    pub(crate) current: watch::Receiver<Option<Arc<Group>>>,
-    pub(crate) policy: watch::Receiver<Arc<PolicySet>>,
-    pub(crate) events: EventLog,
-    pub(crate) recent: Recent,
-    pub(crate) metrics: Metrics,
-    pub(crate) gauges: Arc<Gauges>,
-    pub(crate) rooms: Arc<Mutex<BTreeSet<RoomName>>>,
-    pub(crate) name: Arc<Mutex<Option<String>>>,
-    pub(crate) clock: Clock,
-    pub(crate) stop: CancellationToken,
-}
-
-impl NodeHandle {
-    /// Our PeerId.
-    #[must_use]
-    pub fn id(&self) -> PeerId {
-        self.id
-    }
-
-    /// Follows which group is in force; `None` while the node rebuilds itself.
-    #[must_use]
-    pub fn lives(&self) -> watch::Receiver<Option<Arc<Group>>> {
-        self.current.clone()
-    }
-
-    fn group(&self) -> Result<Arc<Group>, Failure> {
-        self.current.borrow().clone().ok_or_else(|| of_ask(AskError::Gone))
-    }
-
-    /// The whole picture.
-    ///
-    /// # Errors
-    /// Between two lives.
-    pub fn picture(&self) -> Result<Status, Failure> {
-        let group = self.group()?;
-        let (state, reach) = (group.net.state(), group.reach.borrow().clone());
-        let now = self.clock.now().mono.as_millis();
-        let rooms = group.rooms.borrow().clone();
-        let picture = Picture {
-            net: &state,
-            kind: "native",
-            health: reach.health,
-            reason: &reach.reason,
-            links: &reach.links,
-            links_age_ms: now.saturating_sub(reach.at_ms),
-            rooms: &rooms,
-            uptime_ms: now,
-        };
-        Ok(picture.status())
-    }
-
-    /// Joins a room, and again after a restart of the node's parts.
-    ///
-    /// # Errors
-    /// When the name is no room's name, or pubsub refuses.
-    pub async fn join_room(&self, room: &str, name: Option<String>) -> Result<(), Failure> {
-        let room = room_name(room)?;
-        let group = self.group()?;
-        if let Some(name) = name {
-            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
-            group.pubsub.ask(SetName(Some(name))).await.map_err(of_ask)?;
-        }
-        let joined = group.pubsub.ask(Subscribe(room.clone())).await.map_err(of_ask)?;
-        joined?;
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).insert(room);
-        Ok(())
-    }
-
-    /// Leaves a room.
-    ///
-    /// # Errors
-    /// When we are not in it.
-    pub async fn leave_room(&self, room: &str) -> Result<(), Failure> {
-        let room = room_name(room)?;
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
-        let left = self.group()?.pubsub.ask(Unsubscribe(room)).await.map_err(of_ask)?;
-        Ok(left?)
-    }
-
-    /// Says something in a room.
-    ///
-    /// # Errors
-    /// When we are not in it, nobody is there, or the text is empty or too long.
-    pub async fn say(&self, room: &str, text: String) -> Result<Message, Failure> {
-        let room = room_name(room)?;
-        let said = self.group()?.pubsub.ask(Publish { room, text }).await.map_err(of_ask)?;
-        Ok(said?)
-    }
-
-    /// Dials an address and gives the peer that answered.
-    ///
-    /// # Errors
-    /// When no transport of ours knows the address, or nobody or somebody else answers.
-    pub async fn dial(&self, address: Multiaddr) -> Result<PeerId, Failure> {
-        let parts = defence::address::Parts::of(&address);
-        let listed = matches!(parts.host, Some(defence::address::Host::AddressList(_)));
-        // Said here, because below the resolver of names hides this reason in a text.
-        if matches!(parts.transport, Transport::Other | Transport::Memory | Transport::Webrtc)
-            && !listed
-        {
-            return Err(of_net(NetError::Unsupported(address)));
-        }
-        let peer = defence::address::peer(&address);
-        let dial = Dial { peer, addresses: vec![address], even_if_connected: false };
-        let deadline = Duration::from_millis(DIAL_ASK_MS);
-        let dialed = self.group()?.transport.ask_within(dial, deadline).await.map_err(of_ask)?;
-        dialed.map_err(of_net)
-    }
-
-    /// Closes all connections of a peer.
-    ///
-    /// # Errors
-    /// When it is not connected.
-    pub async fn hang_up(&self, peer: PeerId) -> Result<(), Failure> {
-        self.group()?.transport.ask(HangUp(peer)).await.map_err(of_ask)?.map_err(of_net)
-    }
-
-    /// Measures one round trip.
-    ///
-    /// # Errors
-    /// When the peer is not connected or does not answer.
-    pub async fn round_trip(&self, peer: PeerId) -> Result<Duration, Failure> {
-        let deadline = Duration::from_millis(DIAL_ASK_MS);
-        let ping = self.group()?.transport.ask_within(Ping(peer), deadline).await;
-        ping.map_err(of_ask)?.map_err(of_net)
-    }
-
-    /// Asks the distributed hash table.
-    ///
-    /// # Errors
-    /// When nothing is found or nobody is there to ask.
-    pub async fn look_up(&self, ask: Ask) -> Result<Found, Failure> {
-        let deadline = Duration::from_millis(LOOKUP_ASK_MS);
-        let found = self.group()?.routing.ask_within(Lookup(ask), deadline).await;
-        Ok(found.map_err(of_ask)??)
-    }
-
-    /// Reads the rules again and gives the epoch of the set in force.
-    ///
-    /// # Errors
-    /// When the file is bad; the rules in force stay.
-    pub async fn reload_rules(&self) -> Result<u64, Failure> {
-        Ok(self.group()?.policy.ask(Reload).await.map_err(of_ask)??)
-    }
-}
-
-fn room_name(room: &str) -> Result<RoomName, Failure> {
-    Ok(room.parse::<RoomName>()?)
-}
-
-fn of_ask(error: AskError) -> Failure {
-    let code = match error {
-        AskError::Busy => &codes::NODE_001,
-        AskError::Timeout => &codes::NODE_002,
-        AskError::Gone => &codes::NODE_003,
-    };
-    Failure::new(code, error.to_string())
-}
-
-fn of_net(error: NetError) -> Failure {
-    let code = match &error {
-        NetError::Denied(_) => &codes::POL_101,
-        NetError::Permit(_) => &codes::NODE_006,
-        NetError::Gone => &codes::NODE_003,
-        NetError::Busy => &codes::NODE_001,
-        NetError::NotConnected => &codes::NET_106,
-        NetError::NobodyListens => &codes::ROOM_003,
-        NetError::NotFound => &codes::DHT_004,
-        NetError::Dial(_) => &codes::NET_110,
-        NetError::WrongPeer(_) => &codes::NET_104,
-        NetError::Unsupported(_) => &codes::NET_105,
-        NetError::Listen(_) => &codes::NET_103,
-        NetError::Ping(_) => &codes::NET_108,
-        NetError::Gossip(_) => &codes::ROOM_011,
-        NetError::Routing(_) => &codes::DHT_008,
-    };
-    Failure::new(code, error.to_string())
-}
+use crate::node_handle::{NodeHandle, room_name};
 
 /// Runs a call and gives its failure the API's form.
 fn answer<'a, T: Send + 'a>(

@@ -13,7 +13,7 @@ use peerloom_tests::{Form, NodeProcess, PATIENCE, Ran, Setup, command};
 /// `peerloom run` that is expected not to come up.
 fn run(setup: &Setup) -> Ran {
     let args = setup.args();
-    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let args: Vec<_> = args.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
     command::run(setup.home(), &args)
 }
 
@@ -99,6 +99,21 @@ fn wrong_configuration_files() {
 
     let ran = run(&Setup::new().arg("--config", "/nowhere/config.toml"));
     ran.expect_failure(3, "CFG-003");
+}
+
+#[test]
+fn failures_have_a_form_for_programs() {
+    let args = Setup::new().arg("--profile", "huge").args();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let ran = command::run(Path::new("/"), &args);
+    let shown: serde_json::Value = serde_json::from_str(&ran.stderr).expect("one JSON object");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert_eq!((&shown["code"], &shown["exit"]), (&"CFG-002".into(), &2.into()), "{shown}");
+    assert_eq!(shown["schema"], "peerloom/error/1");
+    assert_eq!(shown["retryable"], false);
+    for field in ["message", "hint", "docs"] {
+        assert!(shown[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {shown}");
+    }
 }
 
 #[test]

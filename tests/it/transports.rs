@@ -217,7 +217,8 @@ fn an_address_without_a_transport_is_told() {
     for address in [
         format!("/ip4/127.0.0.1/udp/9/quic/p2p/{peer}"),
         format!("/ip4/127.0.0.1/sctp/9/p2p/{peer}"),
-        format!("/unix/tmp/socket/p2p/{peer}"),
+        format!("/ip4/127.0.0.1/udp/9/p2p/{peer}"),
+        format!("/memory/9/p2p/{peer}"),
     ] {
         let refusal = node.connect(&address).expect_err("no transport");
         assert_eq!(refusal.code, "NET-105", "{refusal:?}");

@@ -3,14 +3,13 @@
 //! Not here: gossip itself (libp2p's), what is accepted (the machine's).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, ResponseFuture, StreamHandler};
 use peerloom_shared::net::effect::{self, Effect};
 use peerloom_shared::net::perceive;
 use peerloom_shared::net::state::{Change, NetState};
 use peerloom_shared::net::work::{PubsubWork, Work};
-use peerloom_shared::pubsub::{Answer, Counts, Input, Output, Pubsub as Machine, PubsubError};
+use peerloom_shared::pubsub::{Answer, Input, Output, Pubsub as Machine, PubsubError};
 use peerloom_shared::view::{Message, PeerEvent};
 use tokio::sync::oneshot;
 
@@ -25,7 +24,6 @@ pub struct Pubsub {
     outlets: Outlets,
     waiting: BTreeMap<u64, oneshot::Sender<Result<Answer, PubsubError>>>,
     next_ticket: u64,
-    counted: Counts,
 }
 
 impl std::fmt::Debug for Pubsub {
@@ -46,13 +44,7 @@ impl Pubsub {
         let address = Self::create(|ctx| {
             <Self as StreamHandler<PubsubWork>>::add_stream(items, ctx);
             let shell = Shell::new(machine, birth);
-            Self {
-                shell,
-                outlets,
-                waiting: BTreeMap::new(),
-                next_ticket: 0,
-                counted: Counts::default(),
-            }
+            Self { shell, outlets, waiting: BTreeMap::new(), next_ticket: 0 }
         });
         (address, gauge)
     }
@@ -68,35 +60,6 @@ impl Pubsub {
         self.waiting.insert(self.next_ticket, reply);
         feed(self, ctx, input(self.next_ticket));
         async move { answer.await.unwrap_or(Err(PubsubError::TimedOut)) }
-    }
-
-    /// Adds what has been judged since the last call to the metrics.
-    fn count(&mut self) {
-        let now = self.shell.machine.counts();
-        let metrics = &self.outlets.metrics;
-        metrics.count_gossip("accept", "valid", now.accepted.saturating_sub(self.counted.accepted));
-        let both = [
-            ("reject", &now.rejected, &self.counted.rejected),
-            ("ignore", &now.ignored, &self.counted.ignored),
-        ];
-        for (outcome, now, before) in both {
-            for (reason, count) in now {
-                let before = before.get(reason).copied().unwrap_or_default();
-                metrics.count_gossip(outcome, reason.name(), count.saturating_sub(before));
-            }
-        }
-        self.counted = now.clone();
-    }
-
-    fn show_rooms(&self) {
-        let rooms = self.shell.machine.rooms();
-        self.outlets.rooms.send_if_modified(|shown| {
-            let changed = **shown != rooms;
-            if changed {
-                *shown = Arc::new(rooms);
-            }
-            changed
-        });
     }
 }
 
@@ -125,11 +88,11 @@ impl Machined for Pubsub {
                 if let PeerEvent::Message { message } = &event {
                     self.outlets.recent.keep(message);
                 }
-                self.show_rooms();
+                self.outlets.show_rooms(self.shell.machine.rooms());
                 self.outlets.events.publish(event);
             }
             Output::Answer { ticket, result } => {
-                self.show_rooms();
+                self.outlets.show_rooms(self.shell.machine.rooms());
                 if let Some(reply) = self.waiting.remove(&ticket) {
                     // The caller may have left.
                     drop(reply.send(result));
@@ -162,7 +125,7 @@ impl StreamHandler<PubsubWork> for Pubsub {
         }
         feed(self, ctx, Input::Arrived(arrival));
         self.shell.death.put_down();
-        self.count();
+        self.outlets.count(self.shell.machine.counts());
     }
 }
 
