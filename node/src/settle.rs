@@ -2,7 +2,8 @@
 //! Invariant: the same for the first start and for every restart.
 //! Not here: building the actors (`group`).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use peerloom_shared::wire::UC_DISCOVERY_TOPIC;
 
 use crate::actor::AskError;
 use crate::boot::Boot;
+use crate::config::address::{Socket, socket};
 use crate::discovery::messages::{AddBootstrap, Remember};
 use crate::error::{Failure, codes};
 use crate::group::Group;
@@ -28,6 +30,7 @@ impl Boot {
     pub async fn settle(&self, group: &Group) -> Result<(), Failure> {
         let asked = |e: AskError| Failure::new(&codes::NODE_004, e.to_string());
         let addresses = expand(&self.config.listen);
+        addresses.iter().try_for_each(refuse_taken)?;
         group.discovery.ask(Remember(self.known.clone())).await.map_err(asked)?;
         group.transport.ask(Listen(addresses.clone())).await.map_err(asked)?;
         self.wait_for_listeners(group, &addresses).await?;
@@ -82,6 +85,24 @@ impl Boot {
             // A room that cannot be left in order is left by hanging up.
             drop(group.pubsub.ask(Unsubscribe(room)).await);
         }
+    }
+}
+
+/// Our TCP listeners share their port with every listener that allows it too, so a second node would
+/// come up on the first one's port and get half of its connections. A plain listener finds out.
+fn refuse_taken(address: &Multiaddr) -> Result<(), Failure> {
+    let Ok(Socket { mut ip, udp: false, port: port @ 1.. }) = socket(address) else {
+        return Ok(());
+    };
+    if ip == Ipv6Addr::UNSPECIFIED {
+        // "All of IPv6" would take in IPv4 here, and the listener will not.
+        ip = Ipv6Addr::LOCALHOST.into();
+    }
+    match TcpListener::bind((ip, port)) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            Err(Failure::new(&codes::NET_102, format!("cannot listen on {address}: {error}")))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -2,6 +2,8 @@
 //! Invariant: every limit is set by hand, because the libraries' defaults are made for servers.
 //! Not here: which addresses to listen on or dial.
 
+mod patient;
+
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
@@ -13,6 +15,8 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, yamux};
 use peerloom_shared::limits;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
+
+use self::patient::Patient;
 
 /// The swarm could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +60,14 @@ fn transport(
     relay: relay::client::Transport,
 ) -> Result<Peers, SwarmError> {
     let webrtc = libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
+        .map(|(peer, connection), point| {
+            let muxer = if point.is_listener() {
+                StreamMuxerBox::new(Patient::new(connection))
+            } else {
+                StreamMuxerBox::new(connection)
+            };
+            (peer, muxer)
+        })
         .boxed();
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))

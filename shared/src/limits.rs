@@ -76,6 +76,15 @@ pub const PING_EVERY_MS: u64 = 15_000;
 pub const PING_TIMEOUT_MS: u64 = 10_000;
 /// Failed pings in a row that close a connection.
 pub const PING_FAILURES_MAX: u32 = 2;
+/// The same for browsers, in ms: WebRTC there tells of a dead peer only after half a minute, and a
+/// page must rejoin within 15 s.
+pub const PING_BROWSER_EVERY_MS: u64 = 4_000;
+/// A browser's ping without answer fails after, in ms.
+pub const PING_BROWSER_TIMEOUT_MS: u64 = 3_000;
+/// A browser's failed pings that close a connection: the failed one was on a fresh stream already.
+pub const PING_BROWSER_FAILURES_MAX: u32 = 1;
+/// How long a WebRTC listener waits for the browser's first stream before it opens its own, in ms.
+pub const WEBRTC_FIRST_STREAM_MS: u64 = 1_000;
 /// Addresses kept for a peer: one per transport and IP family.
 pub const ADDRESSES_MAX: usize = 8;
 /// One address, in bytes: real ones stay below 300.

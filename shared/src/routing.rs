@@ -10,7 +10,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use self::error::RoutingError;
-pub use self::io::{Ask, Found, Input, Output};
+pub use self::io::{Ask, Found, Input, Miss, Output};
 
 use self::table::{Change, Table};
 use crate::PeerId;
@@ -125,13 +125,14 @@ impl Routing {
         self.out.push_back(Output::Query { query, ask });
     }
 
-    fn done(&mut self, number: u64, result: Result<Found, String>) {
+    fn done(&mut self, number: u64, result: Result<Found, Miss>) {
         let Some(query) = self.queries.remove(&number) else { return };
         let result = match result {
             Ok(found) => self.found(found),
             // What failed with nobody to ask failed for that reason.
             Err(_) if self.table.is_empty() => Err(RoutingError::Alone),
-            Err(reason) => Err(RoutingError::Failed { reason }),
+            Err(Miss::NotFound) => Err(RoutingError::NotFound),
+            Err(Miss::Failed(reason)) => Err(RoutingError::Failed { reason }),
         };
         self.end(query, result);
     }

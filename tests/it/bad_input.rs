@@ -55,7 +55,6 @@ fn wrong_use_of_the_command_line() {
 fn wrong_values_of_flags() {
     for (flag, value) in [
         ("--profile", "huge"),
-        ("--http", "localhost"),
         ("--listen", "127.0.0.1:7072"),
         ("--listen", "/ip4/127.0.0.1/tcp/99999"),
         ("--listen", "/ip4/127.0.0.1/udp/1/quic"),
@@ -71,6 +70,9 @@ fn wrong_values_of_flags() {
         text_of(&ran, flag);
         assert!(!setup.data_dir().exists(), "nothing was made");
     }
+    let ran = run(&Setup::new().http("localhost"));
+    ran.expect_failure(2, "CFG-002");
+    text_of(&ran, "flag --http");
 }
 
 fn with_config(text: &str) -> Ran {

@@ -10,6 +10,17 @@
     reason = "tests report by panicking"
 )]
 
+mod actors;
 mod bad_input;
+mod clean_stop;
+mod dht;
+mod discovery;
+mod forged;
+mod inside;
 mod mesh;
+mod ping;
+mod policy;
+mod raw;
+mod relay;
+mod restart;
 mod transports;

@@ -172,7 +172,6 @@ impl Peer {
 
     /// Dials a multiaddr once; resolves with the PeerId that proved itself there.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    #[must_use]
     pub fn dial(&self, address: String) -> Promise {
         self.call(async move |link| {
             let address = options::address(&address)?;
@@ -183,7 +182,6 @@ impl Peer {
 
     /// Closes all connections to a peer.
     #[wasm_bindgen(js_name = hangUp, unchecked_return_type = "Promise<void>")]
-    #[must_use]
     pub fn hang_up(&self, peer: String) -> Promise {
         self.call(async move |link| {
             link.net.hang_up(options::peer(&peer)?).await?;
@@ -193,7 +191,6 @@ impl Peer {
 
     /// Round-trip time to a connected peer, in ms.
     #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
-    #[must_use]
     pub fn ping(&self, peer: String) -> Promise {
         self.call(async move |link| {
             let took = link.net.ping(options::peer(&peer)?).await?;
@@ -203,7 +200,6 @@ impl Peer {
 
     /// Joins a room.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    #[must_use]
     pub fn join(&self, room: String) -> Promise {
         self.call(async move |link| {
             link.room(RoomCall::Join(self::room(&room)?)).await?;
@@ -213,7 +209,6 @@ impl Peer {
 
     /// Leaves a room.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    #[must_use]
     pub fn leave(&self, room: String) -> Promise {
         self.call(async move |link| {
             link.room(RoomCall::Leave(self::room(&room)?)).await?;
@@ -223,7 +218,6 @@ impl Peer {
 
     /// Says something in a room; resolves with the message as it was sent.
     #[wasm_bindgen(unchecked_return_type = "Promise<Message>")]
-    #[must_use]
     pub fn send(&self, room: String, text: String) -> Promise {
         self.call(async move |link| {
             match link.room(RoomCall::Say(self::room(&room)?, text)).await? {
@@ -248,7 +242,6 @@ impl Peer {
 
     /// Leaves all rooms and closes all connections. Stopping twice is harmless.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    #[must_use]
     pub fn stop(&self) -> Promise {
         drop(self.0.stop.borrow_mut().take());
         let mut over = self.0.over.clone();

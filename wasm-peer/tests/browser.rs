@@ -1,4 +1,4 @@
-//! Proves in a real browser what only a browser can prove: the keystore and the WebSocket dialler.
+//! Proves in a real browser what only a browser can prove: keystore, WebSocket dialler, class `Peer`.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,9 +17,11 @@ use libp2p::{
     },
 };
 use peerloom_wasm_peer::{
+    js::Peer,
     keystore::{KeystoreError, load_or_create},
     websocket::{Transport, socket_url},
 };
+use tokio::sync::mpsc;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{IdbDatabase, IdbFactory, IdbRequest, IdbTransactionMode};
@@ -333,4 +335,153 @@ async fn done(request: &IdbRequest) -> JsValue {
     in_time(receiver).await.unwrap();
     request.set_onsuccess(None);
     request.result().unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn a_peer_starts_tells_its_status_and_stops() {
+    let (peer, mut batches) = start(None, &[]).await;
+    let first = in_time(batches.recv()).await.unwrap();
+    let status = field(&first.get(0), "status");
+    assert_eq!(field(&first.get(0), "type"), "status");
+    assert_eq!(field(&status, "schema"), "peerloom/status/1");
+    assert_eq!(field(&status, "id"), peer.id().as_str());
+    assert!(field(&status, "links").is_instance_of::<js_sys::Array>());
+    assert!(!peer.persisted());
+    assert_eq!(field(&peer.status().unwrap(), "health"), field(&status, "health"));
+
+    settled(peer.join("lobby".into())).await.unwrap();
+    let alone = settled(peer.send("lobby".into(), "hello".into())).await.unwrap_err();
+    assert_eq!(code(&alone), "ROOM-003");
+    assert_eq!(field(&alone, "retryable"), true);
+    settled(peer.stop()).await.unwrap();
+    settled(peer.stop()).await.unwrap();
+
+    for refused in [
+        peer.dial("/ip4/127.0.0.1/tcp/47391/ws".into()),
+        peer.hang_up(PeerId::random().to_string()),
+        peer.ping(PeerId::random().to_string()),
+        peer.join("lobby".into()),
+        peer.leave("lobby".into()),
+        peer.send("lobby".into(), "hello".into()),
+    ] {
+        assert_eq!(code(&settled(refused).await.unwrap_err()), "WEB-003");
+    }
+    assert_eq!(code(&peer.status().unwrap_err()), "WEB-003");
+    assert_eq!(code(&peer.set_name(None).unwrap_err()), "WEB-003");
+}
+
+#[wasm_bindgen_test]
+async fn a_named_peer_keeps_its_id() {
+    let name = fresh_name("peer");
+    let (first, _events) = start(Some(&name), &[]).await;
+    let (id, persisted) = (first.id(), first.persisted());
+    settled(first.stop()).await.unwrap();
+    let (second, _events) = start(Some(&name), &[]).await;
+    assert!(persisted && second.persisted());
+    assert_eq!(second.id(), id);
+    settled(second.stop()).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn wrong_options_are_named() {
+    let peer = PeerId::random();
+    let tcp = format!("/ip4/192.0.2.1/tcp/7072/p2p/{peer}");
+    let nameless = "/ip4/192.0.2.1/tcp/7073/ws";
+    let port_0 = format!("/ip4/192.0.2.1/udp/0/webrtc-direct/p2p/{peer}");
+    for (identity, relay, wanted, text) in [
+        (Some(""), None, "WEB-009", "1 to 64 bytes"),
+        (None, Some("/ip4/nonsense"), "NET-101", "/ip4/nonsense"),
+        (None, Some(nameless), "NET-101", nameless),
+        (None, Some(tcp.as_str()), "NET-105", tcp.as_str()),
+        (None, Some(port_0.as_str()), "NET-101", port_0.as_str()),
+    ] {
+        let relays = relay.as_slice();
+        let refused = in_time(Peer::start(options(identity, relays), ignoring())).await;
+        let error = refused.unwrap_err();
+        assert_eq!(code(&error), wanted, "{relay:?}");
+        let message = field(&error, "message").as_string().unwrap();
+        assert!(message.contains(text), "{message}");
+        let docs = format!("docs/errors.md#{}", wanted.to_ascii_lowercase());
+        assert_eq!(field(&error, "docs"), docs.as_str());
+        assert!(error.is_instance_of::<js_sys::Error>() && field(&error, "hint").is_string());
+    }
+    for value in [JsValue::UNDEFINED, JsValue::from(7)] {
+        let refused = in_time(Peer::start(value, ignoring())).await.unwrap_err();
+        assert_eq!(code(&refused), "WEB-009");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn wrong_arguments_are_errors_with_codes() {
+    let (peer, _events) = start(None, &[]).await;
+    for (call, wanted) in [
+        (peer.join("Lobby".into()), "ROOM-001"),
+        (peer.send("elsewhere".into(), "hello".into()), "ROOM-002"),
+        (peer.dial("nowhere".into()), "NET-101"),
+        (peer.dial("/ip4/192.0.2.1/udp/7072/quic-v1".into()), "NET-105"),
+        (peer.dial("/ip4/127.0.0.1/tcp/47391/ws".into()), "NET-110"),
+        (peer.ping("nobody".into()), "NET-107"),
+        (peer.ping(PeerId::random().to_string()), "NET-106"),
+        (peer.hang_up(PeerId::random().to_string()), "NET-106"),
+    ] {
+        assert_eq!(code(&settled(call).await.unwrap_err()), wanted);
+    }
+    settled(peer.stop()).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_dead_link_waits_with_its_reason_and_calls_over_the_limit_are_busy() {
+    let relay = format!("/ip4/127.0.0.1/tcp/47391/ws/p2p/{}", PeerId::random());
+    let (peer, mut batches) = start(None, &[&relay]).await;
+    loop {
+        let batch = in_time(batches.recv()).await.unwrap();
+        let status = field(&batch.get(batch.length() - 1), "status");
+        let link = js_sys::Array::from(&field(&status, "links")).get(0);
+        if field(&link, "state") == "waiting" {
+            let detail = field(&link, "detail").as_string().unwrap();
+            assert!(detail.contains("connection refused"), "{detail}");
+            assert!(field(&link, "retryInMs").as_f64().is_some());
+            break;
+        }
+    }
+    let calls: Vec<_> = (0..40).map(|_| peer.send("elsewhere".into(), "hello".into())).collect();
+    let mut codes = Vec::new();
+    for call in calls {
+        codes.push(code(&settled(call).await.unwrap_err()));
+    }
+    let busy = codes.iter().filter(|code| *code == "WEB-007").count();
+    assert_eq!(busy, 40 - 32, "{codes:?}");
+    settled(peer.stop()).await.unwrap();
+}
+
+async fn start(identity: Option<&str>, relays: &[&str]) -> (Peer, mpsc::Receiver<js_sys::Array>) {
+    let (sender, batches) = mpsc::channel(64);
+    let listener = Closure::<dyn FnMut(js_sys::Array)>::new(move |batch| {
+        sender.try_send(batch).unwrap();
+    });
+    let listener: js_sys::Function = listener.into_js_value().unchecked_into();
+    let peer = in_time(Peer::start(options(identity, relays), listener)).await.unwrap();
+    (peer, batches)
+}
+
+fn ignoring() -> js_sys::Function {
+    js_sys::Function::new_no_args("")
+}
+
+fn options(identity: Option<&str>, relays: &[&str]) -> JsValue {
+    let options = js_sys::Object::new();
+    let relays: js_sys::Array = relays.iter().map(|relay| JsValue::from(*relay)).collect();
+    let identity = identity.map_or(JsValue::NULL, JsValue::from);
+    js_sys::Reflect::set(&options, &"identity".into(), &identity).unwrap();
+    js_sys::Reflect::set(&options, &"relays".into(), &relays).unwrap();
+    js_sys::Reflect::set(&options, &"name".into(), &JsValue::NULL).unwrap();
+    options.into()
+}
+
+async fn settled(promise: js_sys::Promise) -> Result<JsValue, JsValue> {
+    in_time(wasm_bindgen_futures::JsFuture::from(promise)).await
+}
+
+fn code(error: &JsValue) -> String {
+    field(error, "code").as_string().unwrap()
 }

@@ -112,7 +112,8 @@ fn bind(wasm: &Path, out: &Path, release: bool) -> Outcome<Size> {
     let mut cmd = bindgen();
     cmd.arg("bind").arg(wasm).arg(out);
     if release {
-        cmd.arg("--release");
+        npm::PACKAGE.install()?;
+        cmd.arg("--release").arg(npm::PACKAGE.path().join("node_modules/binaryen/bin/wasm-opt"));
     }
     let ran = sh::output(&mut cmd)?;
     let size = Size::read(&ran).ok_or("xtask-bindgen did not say the module's size")?;

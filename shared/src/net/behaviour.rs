@@ -128,7 +128,7 @@ impl Behaviour {
             gate: Gate::new(judge.clone()),
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
-            ping: ping::Behaviour::new(settings.seed),
+            ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
             gossip: Gated::new(gossip, judge.clone(), "/meshsub"),
             kad: Gated::new(kademlia(local, profile), judge.clone(), KAD_PROTOCOL),
             relay_client,

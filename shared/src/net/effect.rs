@@ -99,7 +99,7 @@ pub fn of_routing(
         routing::Output::Expel { peer } => Effect::order(async move { net.expel(peer).await }),
         routing::Output::Query { query, ask } => Effect::Follow(
             async move {
-                let result = net.query(query, ask).await.map_err(|e| e.to_string());
+                let result = net.query(query, ask).await.map_err(miss);
                 routing::Input::Done { query, result }
             }
             .boxed(),
@@ -141,6 +141,13 @@ pub fn of_pubsub(net: &NetHandle, output: pubsub::Output) -> Effect<pubsub::Inpu
             Effect::order(async move { net.judge_message(id, forwarder, acceptance).await })
         }
         pubsub::Output::Event(_) | pubsub::Output::Answer { .. } => Effect::Shell(output),
+    }
+}
+
+fn miss(error: NetError) -> routing::Miss {
+    match error {
+        NetError::NotFound => routing::Miss::NotFound,
+        other => routing::Miss::Failed(other.to_string()),
     }
 }
 

@@ -179,10 +179,22 @@ impl NetHandle {
     pub async fn dial(
         &self,
         peer: Option<PeerId>,
-        addresses: Vec<Multiaddr>,
+        mut addresses: Vec<Multiaddr>,
         even_if_connected: bool,
     ) -> Result<PeerId, NetError> {
         let peer = peer.or_else(|| addresses.first().and_then(address::peer));
+        let mut denied = None;
+        // A network that is denied is not even knocked at, whoever is there. Names are judged when
+        // they have led somewhere.
+        addresses.retain(|at| {
+            let whole =
+                peer.map_or_else(|| at.clone(), |peer| address::with_peer(at.clone(), peer));
+            let judged = self.permit(Action::ConnectOut, &Resource::Address(whole));
+            address::ip(at).is_none() || judged.map_err(|error| denied = Some(error)).is_ok()
+        });
+        if let (true, Some(error)) = (addresses.is_empty(), denied) {
+            return Err(error);
+        }
         let permit = self.permit(Action::ConnectOut, &dialling(peer, &addresses))?;
         self.ask(|reply| {
             NetCommand::Transport(TransportCommand::Dial {

@@ -6,7 +6,7 @@
 //! libp2p's own crate answers only the first ping of a reused stream on QUIC and WebRTC until some
 //! other event wakes the connection; go and py peers reuse the stream and would think us dead.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,8 +30,12 @@ use libp2p::{Multiaddr, PeerId};
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use super::behaviour::Profile;
 use super::clock::instant;
-use crate::limits::{PING_EVERY_MS, PING_FAILURES_MAX, PING_TIMEOUT_MS};
+use crate::limits::{
+    PING_BROWSER_EVERY_MS, PING_BROWSER_FAILURES_MAX, PING_BROWSER_TIMEOUT_MS, PING_EVERY_MS,
+    PING_FAILURES_MAX, PING_TIMEOUT_MS,
+};
 
 /// The protocol's id (libp2p ping specification).
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
@@ -39,6 +43,38 @@ pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
 const SIZE: usize = 32;
 /// Streams a peer may ping us on: one in use and one that is being replaced.
 const INBOUND_MAX: usize = 2;
+
+/// How often to ping, and when to give a connection up.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Pause between two pings of one connection.
+    pub every: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Failures in a row that close the connection.
+    pub failures_max: u32,
+}
+
+impl Pace {
+    /// The pace of a profile.
+    #[must_use]
+    pub fn of(profile: Profile) -> Self {
+        let millis = Duration::from_millis;
+        if profile.is_node() {
+            Self {
+                every: millis(PING_EVERY_MS),
+                timeout: millis(PING_TIMEOUT_MS),
+                failures_max: PING_FAILURES_MAX,
+            }
+        } else {
+            Self {
+                every: millis(PING_BROWSER_EVERY_MS),
+                timeout: millis(PING_BROWSER_TIMEOUT_MS),
+                failures_max: PING_BROWSER_FAILURES_MAX,
+            }
+        }
+    }
+}
 
 /// How a ping ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +99,12 @@ pub struct Event {
 }
 
 /// The behaviour. See the module's text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Behaviour {
     queue: VecDeque<ToSwarm<Event, Now>>,
     failures: BTreeMap<ConnectionId, u32>,
+    connections: BTreeMap<PeerId, BTreeSet<ConnectionId>>,
+    pace: Pace,
     seed: u64,
 }
 
@@ -77,8 +115,9 @@ pub struct Now;
 impl Behaviour {
     /// A behaviour whose ping bytes derive from `seed`.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+    pub fn new(pace: Pace, seed: u64) -> Self {
+        let (queue, failures, connections) = Default::default();
+        Self { queue, failures, connections, pace, seed }
     }
 
     /// Pings a connected peer at once. The outcome comes as an [`Event`].
@@ -92,7 +131,18 @@ impl Behaviour {
 
     fn handler(&mut self) -> Handler {
         self.seed = self.seed.wrapping_add(1);
-        Handler::new(SmallRng::seed_from_u64(self.seed))
+        Handler::new(self.pace, SmallRng::seed_from_u64(self.seed))
+    }
+
+    /// What ended one connection may have ended the others of that peer in silence.
+    fn doubt(&mut self, peer: PeerId) {
+        for connection in self.connections.get(&peer).into_iter().flatten() {
+            self.queue.push_back(ToSwarm::NotifyHandler {
+                peer_id: peer,
+                handler: NotifyHandler::One(*connection),
+                event: Now,
+            });
+        }
     }
 }
 
@@ -122,8 +172,18 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {
+        if let FromSwarm::ConnectionEstablished(opened) = event {
+            self.connections.entry(opened.peer_id).or_default().insert(opened.connection_id);
+        }
         if let FromSwarm::ConnectionClosed(closed) = event {
             self.failures.remove(&closed.connection_id);
+            if let Some(others) = self.connections.get_mut(&closed.peer_id) {
+                others.remove(&closed.connection_id);
+                if others.is_empty() {
+                    self.connections.remove(&closed.peer_id);
+                }
+            }
+            self.doubt(closed.peer_id);
         }
     }
 
@@ -136,7 +196,7 @@ impl NetworkBehaviour for Behaviour {
         if matches!(outcome, Outcome::Failed(_)) {
             let failures = self.failures.entry(connection).or_default();
             *failures = failures.saturating_add(1);
-            if *failures >= PING_FAILURES_MAX {
+            if *failures >= self.pace.failures_max {
                 self.queue.push_back(ToSwarm::CloseConnection {
                     peer_id: peer,
                     connection: CloseConnection::One(connection),
@@ -153,16 +213,25 @@ impl NetworkBehaviour for Behaviour {
     }
 }
 
+/// A ping under way: its time and the stream, to be used again.
+type Pinging = BoxFuture<'static, io::Result<(Duration, Stream)>>;
+
 enum Outbound {
-    Waiting,
+    /// Until the next ping, with the stream of the last one.
+    Waiting(Option<Stream>),
     Opening,
-    Pinging(BoxFuture<'static, io::Result<Duration>>),
+    /// `fresh`: on a stream opened for this ping.
+    Pinging {
+        ping: Pinging,
+        fresh: bool,
+    },
     Unsupported,
 }
 
 /// One connection's part: a timer, at most one ping of ours, and the answers we owe.
 pub struct Handler {
     rng: SmallRng,
+    pace: Pace,
     timer: Delay,
     outbound: Outbound,
     answers: FuturesUnordered<BoxFuture<'static, ()>>,
@@ -179,34 +248,49 @@ impl std::fmt::Debug for Handler {
 }
 
 impl Handler {
-    fn new(rng: SmallRng) -> Self {
+    fn new(pace: Pace, rng: SmallRng) -> Self {
         // The first ping goes out at once, so that a new peer has a round-trip time to show.
         Self {
             rng,
+            pace,
             timer: Delay::new(Duration::ZERO),
-            outbound: Outbound::Waiting,
+            outbound: Outbound::Waiting(None),
             answers: FuturesUnordered::new(),
             outcome: VecDeque::new(),
             wanted: false,
         }
     }
 
-    fn finished(&mut self, outcome: Outcome) {
-        self.outbound =
-            if outcome == Outcome::Unsupported { Outbound::Unsupported } else { Outbound::Waiting };
-        self.timer.reset(Duration::from_millis(PING_EVERY_MS));
+    fn finished(&mut self, outcome: Outcome, stream: Option<Stream>) {
+        self.outbound = if outcome == Outcome::Unsupported {
+            Outbound::Unsupported
+        } else {
+            Outbound::Waiting(stream)
+        };
+        // After a failure the next ping goes out at once: it decides whether the connection lives.
+        let failed = matches!(outcome, Outcome::Failed(_));
+        self.timer.reset(if failed { Duration::ZERO } else { self.pace.every });
         self.outcome.push_back(outcome);
     }
 
-    fn start(&mut self, stream: Stream) {
+    fn start(&mut self, stream: Stream, fresh: bool) {
         let mut bytes = [0_u8; SIZE];
         self.rng.fill_bytes(&mut bytes);
-        self.outbound = Outbound::Pinging(within(ping(stream, bytes)).boxed());
+        let ping = within(self.pace.timeout, ping(stream, bytes)).boxed();
+        self.outbound = Outbound::Pinging { ping, fresh };
+    }
+
+    fn open(&mut self) -> ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, (), Outcome> {
+        self.outbound = Outbound::Opening;
+        ConnectionHandlerEvent::OutboundSubstreamRequest {
+            protocol: SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ())
+                .with_timeout(self.pace.timeout),
+        }
     }
 }
 
-async fn within(work: impl Future<Output = io::Result<Duration>>) -> io::Result<Duration> {
-    let deadline = Delay::new(Duration::from_millis(PING_TIMEOUT_MS));
+async fn within<T>(timeout: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let deadline = Delay::new(timeout);
     futures::pin_mut!(work);
     match futures::future::select(work, deadline).await {
         futures::future::Either::Left((result, _)) => result,
@@ -216,7 +300,7 @@ async fn within(work: impl Future<Output = io::Result<Duration>>) -> io::Result<
     }
 }
 
-async fn ping(mut stream: Stream, bytes: [u8; SIZE]) -> io::Result<Duration> {
+async fn ping(mut stream: Stream, bytes: [u8; SIZE]) -> io::Result<(Duration, Stream)> {
     // A lazily negotiated stream sends the protocol name with our first bytes: that round trip is
     // part of the measure only there, and the page shows a time, not a benchmark.
     let start = instant();
@@ -225,10 +309,8 @@ async fn ping(mut stream: Stream, bytes: [u8; SIZE]) -> io::Result<Duration> {
     let mut answer = [0_u8; SIZE];
     stream.read_exact(&mut answer).await?;
     let took = start.elapsed();
-    // The answer is complete; how the stream ends no longer matters.
-    drop(stream.close().await);
     if answer == bytes {
-        Ok(took)
+        Ok((took, stream))
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidData, "the answer differs from the question"))
     }
@@ -259,13 +341,13 @@ impl ConnectionHandler for Handler {
 
     fn on_behaviour_event(&mut self, Now: Now) {
         match self.outbound {
-            Outbound::Waiting => {
+            Outbound::Waiting(_) => {
                 self.wanted = true;
                 self.timer.reset(Duration::ZERO);
             }
             Outbound::Unsupported => self.outcome.push_back(Outcome::Unsupported),
             // A ping is under way; its outcome answers this request too.
-            Outbound::Opening | Outbound::Pinging(_) => {}
+            Outbound::Opening | Outbound::Pinging { .. } => {}
         }
     }
 
@@ -282,14 +364,15 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,
                 ..
-            }) => self.start(stream),
+            }) => self.start(stream, true),
             ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
-                self.finished(match error {
+                let outcome = match error {
                     StreamUpgradeError::NegotiationFailed => Outcome::Unsupported,
                     StreamUpgradeError::Timeout => Outcome::Failed("no answer in time".to_owned()),
                     StreamUpgradeError::Io(e) => Outcome::Failed(e.to_string()),
                     StreamUpgradeError::Apply(never) => match never {},
-                });
+                };
+                self.finished(outcome, None);
             }
             _ => {}
         }
@@ -300,25 +383,25 @@ impl ConnectionHandler for Handler {
         cx: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Self::ToBehaviour>> {
         while let Poll::Ready(Some(())) = self.answers.poll_next_unpin(cx) {}
-        if let Outbound::Pinging(future) = &mut self.outbound
-            && let Poll::Ready(result) = future.poll_unpin(cx)
+        if let Outbound::Pinging { ping, fresh } = &mut self.outbound
+            && let Poll::Ready(result) = ping.poll_unpin(cx)
         {
-            self.finished(match result {
-                Ok(took) => Outcome::Pong(took),
-                Err(e) => Outcome::Failed(e.to_string()),
-            });
+            match result {
+                Ok((took, stream)) => self.finished(Outcome::Pong(took), Some(stream)),
+                // The peer may have closed a stream that rested: only a fresh one tells.
+                Err(_) if !*fresh => return Poll::Ready(self.open()),
+                Err(e) => self.finished(Outcome::Failed(e.to_string()), None),
+            }
         }
         if let Some(outcome) = self.outcome.pop_front() {
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(outcome));
         }
-        if matches!(self.outbound, Outbound::Waiting)
+        if let Outbound::Waiting(stream) = &mut self.outbound
             && (self.timer.poll_unpin(cx).is_ready() || std::mem::take(&mut self.wanted))
         {
-            self.outbound = Outbound::Opening;
-            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest {
-                protocol: SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ())
-                    .with_timeout(Duration::from_millis(PING_TIMEOUT_MS)),
-            });
+            let Some(stream) = stream.take() else { return Poll::Ready(self.open()) };
+            self.start(stream, false);
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }

@@ -17,8 +17,8 @@ pub enum RoutingError {
     /// No peer of the DHT is known.
     #[error("no DHT peer is known yet")]
     Alone,
-    /// The peer is in no table that was asked.
-    #[error("no peer of the DHT knows where that peer is")]
+    /// Nobody who was asked knows the peer or the key.
+    #[error("no peer of the DHT that was asked knows it")]
     NotFound,
     /// The key is empty or too long.
     #[error("a DHT key must have 1 to {RECORD_KEY_BYTES_MAX} bytes, not {bytes}")]
@@ -70,7 +70,9 @@ impl RoutingError {
             Self::Busy => "Ask again in a moment, and fewer things at once.",
             Self::TimedOut => "Ask again; if it stays so, look at the health of this peer.",
             Self::Alone => "Connect to a node first, for example with a bootstrap address.",
-            Self::NotFound => "Check the id; a peer that is offline or a browser may not be found.",
+            Self::NotFound => {
+                "Check the id or key; a peer that is offline or a browser may not be found."
+            }
             Self::BadKey { .. } => "Use a hash as the key.",
             Self::ValueTooLong { .. } => "Store the hash of the value instead.",
             Self::TooManyProvided => "Provide one key that stands for many.",

@@ -37,9 +37,18 @@ pub enum Input {
     Done {
         /// The number of the query.
         query: u64,
-        /// What was found, or why nothing was, in plain words.
-        result: Result<Found, String>,
+        /// What was found, or why nothing was.
+        result: Result<Found, Miss>,
     },
+}
+
+/// Why a query found nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// Nobody who was asked knows it.
+    NotFound,
+    /// It did not get so far, in plain words.
+    Failed(String),
 }
 
 /// Something to do in the DHT.

@@ -192,9 +192,10 @@ fn asks_are_answered() {
             Ok(Found::Peer { peer: id(5), addrs: vec![] }),
             Err(RoutingError::NotFound),
         ),
+        (Ask::Get(vec![1]), Err(Miss::NotFound), Err(RoutingError::NotFound)),
         (
             Ask::Get(vec![1]),
-            Err("no quorum".to_owned()),
+            Err(Miss::Failed("no quorum".to_owned())),
             Err(RoutingError::Failed { reason: "no quorum".to_owned() }),
         ),
     ];
@@ -243,7 +244,8 @@ fn provided_keys_are_bounded_and_failures_do_not_count() {
     for n in 0..PROVIDED_KEYS_MAX + 10 {
         bench.ask(n as u64, provide(n));
         if let Some((query, _)) = bench.queries.pop() {
-            let result = if n < 10 { Err("no".to_owned()) } else { Ok(Found::Provided) };
+            let result =
+                if n < 10 { Err(Miss::Failed("no".to_owned())) } else { Ok(Found::Provided) };
             bench.tell(Input::Done { query, result });
         }
     }
@@ -271,7 +273,7 @@ fn too_many_queries_and_too_slow_ones() {
     bench.answers.clear();
     bench.ask(1, Ask::Get(vec![1]));
     let (query, _) = bench.queries.pop().expect("a query");
-    bench.tell(Input::Done { query, result: Err("no known peers".to_owned()) });
+    bench.tell(Input::Done { query, result: Err(Miss::Failed("no known peers".to_owned())) });
     assert_eq!(bench.answer(), (1, Err(RoutingError::Alone)));
 }
 
@@ -291,7 +293,7 @@ proptest! {
                 2 => bench.meet(n, &[&format!("/ip4/8.8.8.{n}/tcp/1")], Scope::Global),
                 3 => bench.tell(Input::Gone { peer: id(n) }),
                 4 => if let Some((query, _)) = bench.queries.pop() {
-                    bench.tell(Input::Done { query, result: Err("no".to_owned()) });
+                    bench.tell(Input::Done { query, result: Err(Miss::Failed("no".to_owned())) });
                 },
                 _ => bench.pass(ms),
             }

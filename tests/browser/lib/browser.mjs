@@ -158,10 +158,14 @@ class Window {
     return element.getAttribute('title')
   }
 
-  /** Sets the display name. */
+  /** Sets the display name as a person does, key by key: what is typed must survive the page's own repaints. */
   async rename(name) {
-    await this.by('name').fill(name)
-    await this.by('name').press('Enter')
+    const field = this.by('name')
+    await field.click()
+    await field.pressSequentially(name, { delay: 120 })
+    const typed = await field.inputValue()
+    if (typed !== name) throw new Error(`typed the name ${name}, the field holds ${JSON.stringify(typed)}`)
+    await field.press('Enter')
   }
 
   /** Turns to a room, joining it when it is new. */

@@ -13,6 +13,10 @@ use peerloom_shared::{discovery, pubsub, routing};
 
 use super::{Fed, Machines, PeerLoop};
 
+/// What an output of a machine means for the network.
+type ToEffect<M> =
+    fn(&NetHandle, <M as Machine>::Output) -> Effect<<M as Machine>::Input, <M as Machine>::Output>;
+
 impl PeerLoop {
     pub(super) async fn after_transport(&mut self) {
         let own = self.carry(|m| &mut m.transport, effect::of_transport, Fed::Transport).await;
@@ -93,7 +97,7 @@ impl PeerLoop {
     async fn carry<M>(
         &mut self,
         machine: fn(&mut Machines) -> &mut M,
-        effect: fn(&NetHandle, M::Output) -> Effect<M::Input, M::Output>,
+        effect: ToEffect<M>,
         fed: fn(M::Input) -> Fed,
     ) -> Vec<M::Output>
     where

@@ -27,6 +27,8 @@ const THEME_KEYS: Readonly<Record<Theme, Key>> = {
 export class Sidebar extends View {
   static override properties = { invalid: { state: true } };
   declare invalid: boolean;
+  /** What a person is typing as name: a repaint must not wipe it. */
+  #typing: string | null = null;
   readonly #copier = new Copier(this);
 
   static override styles = [shared, threads, sidebarStyles];
@@ -158,7 +160,9 @@ export class Sidebar extends View {
             maxlength=${NAME_CHARS_MAX}
             autocomplete="off"
             spellcheck="false"
-            .value=${live(state.name)}
+            .value=${this.#typing ?? live(state.name)}
+            @input=${(event: Event) => (this.#typing = (event.target as HTMLInputElement).value)}
+            @blur=${() => (this.#typing = null)}
             @change=${(event: Event) => controller.rename((event.target as HTMLInputElement).value)}
             @keydown=${this.#nameKey}
           />
