@@ -70,6 +70,9 @@ pub const DIAL_MS: u64 = 10_000;
 /// An idle connection without any stream or reason to stay, in ms. Long, because meshes are quiet at
 /// night and a redial costs more than a socket.
 pub const IDLE_MS: u64 = 120_000;
+/// A connection that is doubted, because another of the same peer opened or closed, must answer a ping
+/// within, in ms.
+pub const PING_DOUBT_MS: u64 = 3_000;
 /// Time between two pings of one connection, in ms.
 pub const PING_EVERY_MS: u64 = 15_000;
 /// A ping without answer fails after, in ms.

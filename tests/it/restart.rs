@@ -16,6 +16,8 @@ const TIMES: usize = 20;
 /// With 40 messages a second each, the most that a node lets one author say, they make 200.
 const AUTHORS: usize = 5;
 const RATE: u32 = 40;
+/// Messages that a life hears before it ends: half a second of them.
+const HEARD: usize = 100;
 
 /// Says something `RATE` times a second, whoever is there, until told to stop.
 fn write_on(author: &NodeProcess, stop: &AtomicBool, said: &AtomicUsize) {
@@ -65,16 +67,17 @@ fn killed_twenty_times_under_load() {
         })
         .collect();
 
-    let (began, mut heard) = (Instant::now(), 0);
+    let (mut heard, mut lived) = (0, Duration::ZERO);
     for time in 1..=TIMES {
-        // Every author is heard, in this life.
-        wait_until(PATIENCE, "messages of all authors", || {
+        // Every author is heard in this life, and it ends in the middle of their talk.
+        let began = Instant::now();
+        heard += wait_until(PATIENCE, "messages of all authors", || {
             let messages = node.messages("lobby");
             let heard_of =
-                |author: &&Arc<NodeProcess>| messages.iter().any(|m| m.author == author.id());
-            authors.iter().all(|author| heard_of(&author)).then_some(())
+                |author: &Arc<NodeProcess>| messages.iter().any(|m| m.author == author.id());
+            (authors.iter().all(heard_of) && messages.len() >= HEARD).then_some(messages.len())
         });
-        heard += node.messages("lobby").len();
+        lived += began.elapsed();
         node.kill();
         let known = book(&node);
         for author in &authors {
@@ -95,9 +98,9 @@ fn killed_twenty_times_under_load() {
     for writer in writers {
         writer.join().expect("an author had nothing to complain of");
     }
-    let took = began.elapsed();
     let said = said.load(Ordering::SeqCst);
-    println!("{TIMES} kills in {took:?}; {said} messages said, {heard} seen in the lives between");
+    let rate = heard as f64 / lived.as_secs_f64();
+    println!("{TIMES} kills; {said} messages said, {heard} heard in {lived:?}: {rate:.0} a second");
     assert_eq!(std::fs::read(node.data_dir().join("identity.key")).expect("a key"), key);
     let outbound = node
         .status()

@@ -225,6 +225,7 @@ impl Driver {
                 Ok(took)
             }
             ping::Outcome::Failed(reason) => Err(NetError::Ping(reason)),
+            ping::Outcome::Dead => Err(NetError::Ping("the connection is dead".to_owned())),
             ping::Outcome::Unsupported => {
                 Err(NetError::Ping("the peer does not speak ping".to_owned()))
             }
