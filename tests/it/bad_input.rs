@@ -258,7 +258,7 @@ fn ports_that_another_program_uses() {
         format!("/ip4/127.0.0.1/udp/{udp_port}/quic-v1"),
         format!("/ip4/127.0.0.1/udp/{udp_port}/webrtc-direct"),
     ] {
-        let ran = run(&Setup::new().listen(&[address.clone()]));
+        let ran = run(&Setup::new().listen(std::slice::from_ref(&address)));
         ran.expect_failure(1, "NET-102");
         text_of(&ran, &address);
     }
@@ -279,7 +279,7 @@ fn ports_that_another_node_uses() {
     ] {
         let kind = if rest.is_empty() || rest == "/ws" { "tcp" } else { "udp" };
         let address = format!("/ip4/127.0.0.1/{kind}/{}{rest}", port(&node, transport));
-        let ran = run(&Setup::new().listen(&[address.clone()]));
+        let ran = run(&Setup::new().listen(std::slice::from_ref(&address)));
         ran.expect_failure(1, "NET-102");
         text_of(&ran, &address);
     }

@@ -57,9 +57,9 @@ impl Events {
     /// # Panics
     /// As [`Events::wait`].
     pub fn message(&self, text: &str) -> Message {
-        self.wait(&format!("message `{text}`"), |event| match event {
-            PeerEvent::Message { message } if message.text == text => Some(message),
-            _ => None,
+        self.wait(&format!("message `{text}`"), |event| {
+            let PeerEvent::Message { message } = event else { return None };
+            (message.text == text).then_some(message)
         })
     }
 
@@ -69,16 +69,9 @@ impl Events {
     /// As [`Events::wait`].
     pub fn member(&self, of: &str, who: &str, here: bool) {
         let what = format!("{who} in room {of}: {here}");
-        self.wait(&what, |event| match event {
-            PeerEvent::Member { room, id, present, .. } => {
-                (room == of && id == who && present == here).then_some(())
-            }
-            _ => None,
+        self.wait(&what, |event| {
+            let PeerEvent::Member { room, id, present, .. } = event else { return None };
+            (room == of && id == who && present == here).then_some(())
         });
-    }
-
-    /// What has come up to now.
-    pub fn ready(&self) -> impl Iterator<Item = PeerEvent> + '_ {
-        self.0.try_iter()
     }
 }

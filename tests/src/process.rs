@@ -28,6 +28,12 @@ pub struct Started {
     token_file: PathBuf,
 }
 
+/// A list of messages as the API gives it.
+#[derive(Deserialize)]
+struct Listed {
+    messages: Vec<Message>,
+}
+
 /// A request that the API refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -313,8 +319,8 @@ impl NodeProcess {
     #[must_use]
     pub fn messages(&self, room: &str) -> Vec<Message> {
         let list = self.get(&format!("/api/v1/rooms/messages?room={room}&limit=500"));
-        let mut list: Value = serde_json::from_str(&list).expect("JSON");
-        serde_json::from_value(list["messages"].take()).expect("messages")
+        let list: Listed = serde_json::from_str(&list).expect("messages");
+        list.messages
     }
 
     /// How often a text has arrived in a room.

@@ -145,9 +145,10 @@ pub fn of_pubsub(net: &NetHandle, output: pubsub::Output) -> Effect<pubsub::Inpu
 }
 
 fn miss(error: NetError) -> routing::Miss {
-    match error {
-        NetError::NotFound => routing::Miss::NotFound,
-        other => routing::Miss::Failed(other.to_string()),
+    if error == NetError::NotFound {
+        routing::Miss::NotFound
+    } else {
+        routing::Miss::Failed(error.to_string())
     }
 }
 

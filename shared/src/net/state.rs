@@ -3,6 +3,7 @@
 //! Not here: rooms and links, which belong to their machines.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
@@ -95,6 +96,21 @@ impl NetState {
     pub fn direct_address(&self, peer: &PeerId) -> Option<&Multiaddr> {
         let direct = || self.connections.values().filter(|c| c.peer == *peer && !c.relayed());
         direct().find(|c| c.outbound).or_else(|| direct().next()).map(|c| &c.address)
+    }
+
+    /// Whether the peer of this direct connection has opened another of the same kind since. A peer
+    /// keeps one of each kind, so the other one is its next life's.
+    #[must_use]
+    pub fn is_replaced(&self, number: u64) -> bool {
+        let Some(old) = self.connections.get(&number).filter(|c| !c.relayed() && !c.outbound)
+        else {
+            return false;
+        };
+        let kind = view::Transport::of(&old.address);
+        let younger = self.connections.range((Excluded(number), Unbounded));
+        younger
+            .map(|(_, c)| c)
+            .any(|c| c.peer == old.peer && !c.outbound && view::Transport::of(&c.address) == kind)
     }
 
     /// Connected peers as people see them.

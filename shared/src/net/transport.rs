@@ -125,7 +125,13 @@ impl Driver {
                 ..
             } => {
                 if let Some(number) = self.numbers.remove(&connection_id) {
+                    let replaced = self.state.is_replaced(number);
                     self.state.connections.remove(&number);
+                    if replaced {
+                        // The peer restarted and came back before its old connection was gone, so
+                        // what each side believes the other knows is out of step: start over.
+                        self.hang_up(peer_id);
+                    }
                 }
                 self.closed(peer_id, &endpoint, num_established);
             }
