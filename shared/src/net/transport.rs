@@ -10,7 +10,7 @@ use libp2p::core::ConnectedPoint;
 #[cfg(not(target_arch = "wasm32"))]
 use libp2p::relay;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{DialError, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, TransportError, identify, relay::client};
 
 use super::behaviour::BehaviourEvent;
@@ -124,15 +124,7 @@ impl Driver {
                 num_established,
                 ..
             } => {
-                if let Some(number) = self.numbers.remove(&connection_id) {
-                    let replaced = self.state.is_replaced(number);
-                    self.state.connections.remove(&number);
-                    if replaced {
-                        // The peer restarted and came back before its old connection was gone, so
-                        // what each side believes the other knows is out of step: start over.
-                        self.hang_up(peer_id);
-                    }
-                }
+                self.forget(peer_id, connection_id);
                 self.closed(peer_id, &endpoint, num_established);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -175,6 +167,17 @@ impl Driver {
                 self.state.external.remove(&address::without_peer(address));
             }
             _ => {}
+        }
+    }
+
+    fn forget(&mut self, peer: PeerId, connection: ConnectionId) {
+        let Some(number) = self.numbers.remove(&connection) else { return };
+        let replaced = self.state.is_replaced(number);
+        self.state.connections.remove(&number);
+        if replaced {
+            // The peer restarted and came back before its old connection was gone, so what each
+            // side believes the other knows is out of step: start over.
+            self.hang_up(peer);
         }
     }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use libp2p_identity::Keypair;
 use proptest::prelude::*;
 
-use super::{Ask, Config, Found, Input, Output, Routing, RoutingError};
+use super::{Ask, Config, Found, Input, Miss, Output, Routing, RoutingError};
 use crate::defence::scope::Scope;
 use crate::limits::{
     PROVIDED_KEYS_MAX, QUERIES_MAX, QUERY_MS, RECORD_BYTES_MAX, RECORD_KEY_BYTES_MAX,
