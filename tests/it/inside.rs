@@ -102,9 +102,12 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
 pub(crate) fn config() -> (TempDir, CheckedConfig) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = CheckedConfig::for_data_dir(folder.path().join("data")).expect("settings");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // An address of loopback that no other process uses, so that a free port stays free.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let ip = std::net::Ipv4Addr::new(127, 78, high, low.max(1));
+    let free = std::net::TcpListener::bind((ip, 0)).expect("a port");
     let port = free.local_addr().expect("its address").port();
-    let address = format!("/ip4/127.0.0.1/tcp/{port}");
+    let address = format!("/ip4/{ip}/tcp/{port}");
     config.listen = vec![address.parse().expect("an address")];
     config.http = ([127, 0, 0, 1], 0).into();
     config.mdns = false;

@@ -242,20 +242,19 @@ fn an_address_without_a_transport_is_told() {
 fn nobody_behind_an_address_is_told() {
     let node = Setup::new().start();
     let peer = peerloom_shared::PeerId::random();
-    // Held and not listened on, so that nobody else can begin to.
+    // Held, and never answered.
     let held = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let udp = held.local_addr().expect("its address").port();
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let tcp = closed.local_addr().expect("its address").port();
-    drop(closed);
+    // No test listens at this address of loopback.
+    let tcp = "/ip4/127.77.0.1/tcp/9";
     for address in [
-        format!("/ip4/127.0.0.1/tcp/{tcp}/p2p/{peer}"),
-        format!("/ip4/127.0.0.1/tcp/{tcp}/ws/p2p/{peer}"),
+        format!("{tcp}/p2p/{peer}"),
+        format!("{tcp}/ws/p2p/{peer}"),
         format!("/ip4/127.0.0.1/udp/{udp}/quic-v1/p2p/{peer}"),
     ] {
         let refusal = node.connect(&address).expect_err("nobody there");
         assert_eq!((refusal.code.as_str(), refusal.retryable), ("NET-110", true), "{refusal:?}");
     }
-    let closed = format!("/ip4/127.0.0.1/tcp/{tcp}/p2p/{peer}");
+    let closed = format!("{tcp}/p2p/{peer}");
     node.cli(&["peers", "connect", &closed]).expect_failure(1, "NET-110");
 }

@@ -29,7 +29,7 @@ Peerloom project tasks
                                           --wasm-only leaves out the npm package and the page
   cargo xtask test [STAGE...] [--keep-going] [--release-size]
                                           all tests, or only the named stages:
-                                          fmt gates clippy unit web page it interop browser
+                                          fmt gates clippy unit web wasm page it interop browser
   cargo xtask layers                      check which package depends on what
   cargo xtask sizes                       check sizes of files and functions, and banned calls
 

@@ -31,12 +31,13 @@ pub(crate) struct Report {
 pub(crate) type Stage = (&'static str, &'static str, fn(bool) -> Report);
 
 /// All stages in the order that lets later ones reuse what earlier ones compiled.
-pub(crate) const STAGES: [Stage; 9] = [
+pub(crate) const STAGES: [Stage; 10] = [
     ("fmt", "the Rust format", fmt),
     ("gates", "layering and sizes", gates),
     ("clippy", "clippy, native and wasm32", clippy),
     ("unit", "unit and documentation tests", unit),
     ("web", "the browser peer, its npm package and the page", build_web),
+    ("wasm", "the browser peer's own tests, in a browser", wasm),
     ("page", "checks and tests of the npm package and the page", page),
     ("it", "whole nodes, as real processes", integration),
     ("interop", "a foreign peer against the node", interop),
@@ -145,6 +146,38 @@ fn build_web(release_size: bool) -> Report {
     if release_size {
         report.check("size of the released module", web::release_size());
     }
+    report
+}
+
+fn wasm(_: bool) -> Report {
+    let mut report = Report::default();
+    match WasmStd::get() {
+        Ok(WasmStd::Toolchain) => {}
+        Ok(WasmStd::Debian) => {
+            println!("left out: Debian's compiler for wasm32 builds the module, not its tests");
+            return report;
+        }
+        Err(why) => {
+            report.fail(why);
+            return report;
+        }
+    }
+    let ready = tools::chromium().and_then(|_| {
+        let runner = tools::wasm_test_runner()?;
+        Ok((runner, tools::chromedriver()?))
+    });
+    let (runner, driver) = match ready {
+        Ok(found) => found,
+        Err(why) => {
+            report.fail(why);
+            return report;
+        }
+    };
+    let mut cmd = sh::cargo(&["test", "--package", "peerloom-wasm-peer", "--test", "browser"]);
+    cmd.args(["--profile", "wasm-dev", "--target", wasm_std::TARGET]);
+    cmd.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    cmd.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "60");
+    report.tests("tests of the browser peer", &mut cmd);
     report
 }
 
