@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use libp2p::identity::Keypair;
-use peerloom_shared::defence::book::BookEntry;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
 use peerloom_shared::wire::RoomName;
@@ -18,6 +17,7 @@ use crate::book_writer::BookWriter;
 use crate::config::CheckedConfig;
 use crate::pubsub::outlets::Inspect;
 use crate::recent::Recent;
+use crate::store::Store;
 use crate::watcher::Watcher;
 
 /// What outlives a restart.
@@ -28,8 +28,8 @@ pub struct Boot {
     pub keypair: Keypair,
     /// The certificate of the WebRTC listener.
     pub certificate: libp2p_webrtc::tokio::Certificate,
-    /// The address book as it was at the start.
-    pub known: Vec<BookEntry>,
+    /// The database.
+    pub store: Arc<Store>,
     /// The address book on disk.
     pub book: BookWriter,
     /// The rules in force.

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peerloom_shared::defence::book::BookEntry;
 use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
@@ -94,17 +93,16 @@ impl Node {
         let token = AdminToken::new(token.expose())
             .map_err(|e| Failure::new(&codes::KEY_003, e.to_string()))?;
         let store = Arc::new(Store::open(&files.store())?);
-        let known = known_peers(&store)?;
         let rules = rule_files::load(&files.rules())?;
         let (policy, rules_seen) = watch::channel(Arc::new(PolicySet::from_rules(rules, 1)));
-        let (book, writing) = BookWriter::new(store);
+        let (book, writing) = BookWriter::new(Arc::clone(&store));
         let writer = spawn(writing);
 
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let (notices, deaths) = mpsc::channel(ROOMS_MAX);
         let boot = Boot {
             certificate: certificate(&files)?,
-            known,
+            store,
             book,
             policy: Arc::new(policy),
             events: EventLog::new(seed()? >> 16),
@@ -248,12 +246,6 @@ fn started(handle: &NodeHandle, page: String) -> Started {
 
 fn rooms(config: &CheckedConfig) -> Result<BTreeSet<RoomName>, Failure> {
     config.rooms.iter().map(|room| Ok(room.parse::<RoomName>()?)).collect()
-}
-
-/// The address book from disk. Entries that do not decode are left out: they are hints, not facts.
-fn known_peers(store: &Store) -> Result<Vec<BookEntry>, Failure> {
-    let rows = store.book()?;
-    Ok(rows.iter().filter_map(|(_, entry)| BookEntry::decode(entry).ok()).collect())
 }
 
 /// The certificate of the WebRTC listener, kept so that its hash in our addresses survives a restart.

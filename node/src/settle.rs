@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use peerloom_shared::defence::book::BookEntry;
 use peerloom_shared::limits::ASK_MS;
 use peerloom_shared::view::Transport;
 use peerloom_shared::wire::UC_DISCOVERY_TOPIC;
@@ -31,7 +32,7 @@ impl Boot {
         let asked = |e: AskError| Failure::new(&codes::NODE_004, e.to_string());
         let addresses = expand(&self.config.listen);
         addresses.iter().try_for_each(refuse_taken)?;
-        group.discovery.ask(Remember(self.known.clone())).await.map_err(asked)?;
+        group.discovery.ask(Remember(self.known().await?)).await.map_err(asked)?;
         group.transport.ask(Listen(addresses.clone())).await.map_err(asked)?;
         self.wait_for_listeners(group, &addresses).await?;
         for address in &self.config.bootstrap {
@@ -52,6 +53,14 @@ impl Boot {
                 .map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))?;
         }
         Ok(())
+    }
+
+    /// The address book from disk. Entries that do not decode are left out: they are hints, not facts.
+    async fn known(&self) -> Result<Vec<BookEntry>, Failure> {
+        let store = Arc::clone(&self.store);
+        let rows = tokio::task::spawn_blocking(move || store.book()).await;
+        let rows = rows.map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))??;
+        Ok(rows.iter().filter_map(|(_, entry)| BookEntry::decode(entry).ok()).collect())
     }
 
     /// Waits until every address is bound or has failed. A port that is in use ends the start; a
