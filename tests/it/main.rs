@@ -15,6 +15,7 @@ mod bad_input;
 mod clean_stop;
 mod dht;
 mod discovery;
+mod driver;
 mod forged;
 mod inside;
 mod mesh;

@@ -180,3 +180,54 @@ pub enum GateCommand {
         for_ms: u64,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command carries a permit. A new variant without one does not fit here.
+    fn permit(command: NetCommand) -> Permit {
+        match command {
+            NetCommand::Transport(command) => match command {
+                TransportCommand::Listen { permit, .. }
+                | TransportCommand::Release { permit, .. }
+                | TransportCommand::Dial { permit, .. }
+                | TransportCommand::HangUp { permit, .. }
+                | TransportCommand::Ping { permit, .. } => permit,
+            },
+            NetCommand::Routing(command) => match command {
+                RoutingCommand::Admit { permit, .. }
+                | RoutingCommand::Expel { permit, .. }
+                | RoutingCommand::Query { permit, .. }
+                | RoutingCommand::Cancel { permit, .. }
+                | RoutingCommand::Store { permit, .. } => permit,
+            },
+            NetCommand::Pubsub(command) => match command {
+                PubsubCommand::Subscribe { permit, .. }
+                | PubsubCommand::Unsubscribe { permit, .. }
+                | PubsubCommand::Publish { permit, .. }
+                | PubsubCommand::Judge { permit, .. } => permit,
+            },
+            NetCommand::Gate(GateCommand::Quarantine { permit, .. }) => permit,
+        }
+    }
+
+    #[test]
+    fn a_permit_for_one_action_does_not_serve_another() {
+        use crate::policy::{Action, PolicySet, Resource, Subject};
+        let verdict = PolicySet::open().authorize(
+            &Subject::Local,
+            Action::TopicSubscribe,
+            &Resource::Topic("t".to_owned()),
+        );
+        let (reply, _answer) = oneshot::channel();
+        let command = NetCommand::Pubsub(PubsubCommand::Publish {
+            permit: verdict.permit().expect("open"),
+            topic: "t".to_owned(),
+            data: Vec::new(),
+            reply,
+        });
+        let on = Resource::Topic("t".to_owned());
+        assert!(permit(command).redeem(Action::TopicPublish, &on).is_err());
+    }
+}
