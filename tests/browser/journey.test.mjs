@@ -50,6 +50,22 @@ for (const [mode, { listen, links }] of Object.entries(MODES)) {
     })
 
     /** Each of the three says `count` things, everybody must have heard everything exactly once. */
+    let marks = 0
+    /** Rejoined means: what is said in one window is heard in the other. */
+    async function heard(from, to) {
+      const mark = `${mode} back ${marks++}`
+      let tries = 0
+      await until(
+        async () => {
+          await from.say(`${mark} ${tries++}`)
+          return (await to.log()).some(({ text }) => text.startsWith(mark))
+        },
+        REJOINS_MS,
+        'messages between the windows',
+        { every: 500, describe: () => to.describe() },
+      )
+    }
+
     async function everybodyTalks(round, count) {
       const speakers = {
         anna: (text) => anna.say(text),
@@ -203,20 +219,6 @@ for (const [mode, { listen, links }] of Object.entries(MODES)) {
         await node.launch()
         await node.ready()
         const start = performance.now()
-        let tries = 0
-        // Rejoined means: what is said in one window is heard in the other.
-        const heard = async (from, to) => {
-          const mark = `${mode} back ${tries++}`
-          await until(
-            async () => {
-              await from.say(`${mark} ${tries++}`)
-              return (await to.log()).some(({ text }) => text.startsWith(mark))
-            },
-            REJOINS_MS,
-            'messages between the windows',
-            { every: 500, describe: () => to.describe() },
-          )
-        }
         await Promise.all([heard(anna, bo), heard(bo, anna)])
         console.log(`# ${mode}: talking again ${Math.round(performance.now() - start)} ms after the node was ready`)
         for (const window of windows()) window.nodeIsDown = false
@@ -233,6 +235,9 @@ for (const [mode, { listen, links }] of Object.entries(MODES)) {
         await anna.page.reload({ waitUntil: 'load', timeout: 30_000 })
         await anna.linked(links, JOINS_MS)
         assert.equal(await anna.id(), id)
+        // The node may still hold the connection of the page's former life; when it lets go of that,
+        // the page starts over.
+        await Promise.all([heard(anna, bo), heard(bo, anna)])
         chat?.kill()
         chat = node.chat('lobby', ['--name', 'Terminal'])
         await everybodyTalks('third', 2)

@@ -3,7 +3,6 @@
 //! Not here: rooms and links, which belong to their machines.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
@@ -98,19 +97,17 @@ impl NetState {
         direct().find(|c| c.outbound).or_else(|| direct().next()).map(|c| &c.address)
     }
 
-    /// Whether the peer of this direct connection has opened another of the same kind since. A peer
-    /// keeps one of each kind, so the other one is its next life's.
+    /// Whether a new connection replaces one that is still listed. A peer keeps one direct connection of
+    /// each kind to us, so a second one is its next life's.
     #[must_use]
-    pub fn is_replaced(&self, number: u64) -> bool {
-        let Some(old) = self.connections.get(&number).filter(|c| !c.relayed() && !c.outbound)
-        else {
-            return false;
+    pub fn has_replaced(&self, new: &Connection) -> bool {
+        let kind = view::Transport::of(&new.address);
+        let same = |old: &&Connection| {
+            old.peer == new.peer
+                && !(old.outbound || old.relayed())
+                && view::Transport::of(&old.address) == kind
         };
-        let kind = view::Transport::of(&old.address);
-        let younger = self.connections.range((Excluded(number), Unbounded));
-        younger
-            .map(|(_, c)| c)
-            .any(|c| c.peer == old.peer && !c.outbound && view::Transport::of(&c.address) == kind)
+        !new.outbound && !new.relayed() && self.connections.values().any(|old| same(&old))
     }
 
     /// Connected peers as people see them.
@@ -240,5 +237,28 @@ fn follows(old: &NetState, new: &NetState, follows: bool, out: &mut Vec<Change>)
             topic: topic.clone(),
             follows,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(peer: PeerId, address: &str, outbound: bool) -> Connection {
+        Connection { peer, address: address.parse().expect("an address"), outbound, opened_ms: 0 }
+    }
+
+    #[test]
+    fn a_second_connection_of_one_kind_is_the_next_life() {
+        let (peer, other) = (PeerId::random(), PeerId::random());
+        let mut state = NetState::new(PeerId::random());
+        state.connections.insert(1, connection(peer, "/ip4/127.0.0.1/tcp/1/ws", false));
+        let replaced =
+            |at: &str, peer, outbound| state.has_replaced(&connection(peer, at, outbound));
+        assert!(replaced("/ip4/127.0.0.1/tcp/2/ws", peer, false));
+        assert!(!replaced("/ip4/127.0.0.1/tcp/2", peer, false), "another transport");
+        assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", other, false), "another peer");
+        assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", peer, true), "ours");
+        assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws/p2p-circuit", peer, false), "relayed");
     }
 }

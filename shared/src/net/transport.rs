@@ -105,14 +105,7 @@ impl Driver {
     pub(super) fn lift_connection(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                let number = self.number(connection_id);
-                let connection = Connection {
-                    peer: peer_id,
-                    address: far_end(&endpoint),
-                    outbound: endpoint.is_dialer(),
-                    opened_ms: unix_ms(),
-                };
-                self.state.connections.insert(number, connection);
+                self.opened(peer_id, connection_id, &endpoint);
                 if let Some(reply) = self.owed.dials.remove(&connection_id) {
                     answer(reply, Ok(peer_id));
                 }
@@ -124,7 +117,7 @@ impl Driver {
                 num_established,
                 ..
             } => {
-                self.forget(peer_id, connection_id);
+                self.forget(connection_id);
                 self.closed(peer_id, &endpoint, num_established);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -170,15 +163,26 @@ impl Driver {
         }
     }
 
-    fn forget(&mut self, peer: PeerId, connection: ConnectionId) {
-        let Some(number) = self.numbers.remove(&connection) else { return };
-        let replaced = self.state.is_replaced(number);
-        self.state.connections.remove(&number);
-        if replaced {
-            // The peer restarted and came back before its old connection was gone, so what each
-            // side believes the other knows is out of step: start over.
+    fn opened(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint) {
+        let number = self.number(id);
+        let connection = Connection {
+            peer,
+            address: far_end(endpoint),
+            outbound: endpoint.is_dialer(),
+            opened_ms: unix_ms(),
+        };
+        let replaces = self.state.has_replaced(&connection);
+        self.state.connections.insert(number, connection);
+        if replaces {
+            // The peer restarted and is back before its old connection is gone, so what each side
+            // believes the other knows is out of step: start over.
             self.hang_up(peer);
         }
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        let Some(number) = self.numbers.remove(&connection) else { return };
+        self.state.connections.remove(&number);
     }
 
     fn unlisten(&mut self, address: &Multiaddr) {
