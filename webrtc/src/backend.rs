@@ -158,3 +158,6 @@ pub trait Platform: fmt::Debug + Send + Unpin + 'static {
     /// When the platform has no WebRTC, or no room.
     fn start(&self, role: Role) -> Result<Self::Negotiation, Failure>;
 }
+
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub mod native;

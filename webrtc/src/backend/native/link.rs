@@ -1,0 +1,379 @@
+//! One native WebRTC connection: a path (ICE), encryption (DTLS) and data channels (SCTP) on top.
+//! Invariant: without input, output or a clock of its own; never panics on what it is fed.
+//! Not here: sockets and timers (`connection`), who the other side is (`noise` above it).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dimpl::{Config, Dtls, DtlsCertificate, Output};
+use is::stun::{StunMessage, StunPacket};
+use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
+use libp2p_webrtc_utils::Fingerprint;
+
+use super::channels::Channels;
+use crate::backend::{ChannelId, Event, Failure, Kind};
+use crate::limits::ConnectionLimits;
+
+/// Bytes of the largest datagram that DTLS makes by itself; see `channels` for data.
+const DTLS_BYTES: usize = 1200;
+/// Room for one decrypted record.
+const RECORD_BYTES: usize = 17 * 1024;
+
+/// What a link has to know when it starts.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Of this side.
+    pub(super) certificate: DtlsCertificate,
+    /// Whether this side begins the DTLS handshake.
+    pub(super) dtls_client: bool,
+    /// Whether this side leads ICE.
+    pub(super) controlling: bool,
+    /// Whether this side only answers checks; for servers whose address is known.
+    pub(super) lite: bool,
+    /// Of this side.
+    pub(super) local: IceCreds,
+    /// Where datagrams leave from, as ICE sees it.
+    pub(super) base: SocketAddr,
+    pub(super) limits: ConnectionLimits,
+}
+
+/// What a link tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LinkEvent {
+    /// DTLS is done; this is the other side's certificate.
+    Secured(Fingerprint),
+    /// Something happened on a channel.
+    Channel(Event),
+}
+
+/// A datagram to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Datagram {
+    pub(super) to: SocketAddr,
+    pub(super) bytes: Bytes,
+}
+
+/// See the module's text.
+pub(super) struct Link {
+    ice: IceAgent,
+    dtls: Dtls,
+    dtls_client: bool,
+    dtls_wake: Option<Instant>,
+    /// The other side's certificate as the signalling or the address promised it.
+    expected: Option<Fingerprint>,
+    seen: Option<Fingerprint>,
+    channels: Option<Channels>,
+    limits: ConnectionLimits,
+    base: SocketAddr,
+    path: Option<SocketAddr>,
+    /// Where DTLS came from, until ICE has chosen: a browser starts it before it nominates.
+    asked_from: Option<SocketAddr>,
+    out: VecDeque<Datagram>,
+    events: VecDeque<LinkEvent>,
+    record: Vec<u8>,
+    now: Instant,
+    failed: Option<Failure>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("path", &self.path).field("channels", &self.channels).finish()
+    }
+}
+
+impl Link {
+    /// Starts a link. The other side's credentials and addresses may come later.
+    ///
+    /// # Errors
+    /// When the platform's cryptography refuses its settings.
+    pub(super) fn new(plan: Plan, now: Instant) -> Result<Self, Failure> {
+        let mut ice = IceAgent::new(plan.local);
+        ice.set_controlling(plan.controlling);
+        ice.set_ice_lite(plan.lite);
+        let base = Candidate::host(plan.base, "udp").map_err(|e| platform(&e))?;
+        ice.add_local_candidate(base);
+        let config = Config::builder().mtu(DTLS_BYTES).build().map_err(|e| platform(&e))?;
+        let mut dtls = Dtls::new_12(Arc::new(config), plan.certificate, now);
+        dtls.set_active(plan.dtls_client);
+        Ok(Self {
+            ice,
+            dtls,
+            dtls_client: plan.dtls_client,
+            dtls_wake: None,
+            expected: None,
+            seen: None,
+            channels: None,
+            limits: plan.limits,
+            base: plan.base,
+            path: None,
+            asked_from: None,
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+            record: vec![0; RECORD_BYTES],
+            now,
+            failed: None,
+        })
+    }
+
+    /// Who the other side says it is.
+    pub(super) fn set_remote(&mut self, credentials: IceCreds, expected: Option<Fingerprint>) {
+        self.ice.set_remote_credentials(credentials);
+        self.expected = expected;
+    }
+
+    /// Which side begins DTLS, where only the other side's description tells. Before any packet.
+    pub(super) fn set_dtls_client(&mut self, client: bool) {
+        self.dtls_client = client;
+        self.dtls.set_active(client);
+    }
+
+    /// An address where the other side may be.
+    ///
+    /// # Errors
+    /// When ICE cannot use it.
+    pub(super) fn add_remote_address(&mut self, address: SocketAddr) -> Result<(), Failure> {
+        let candidate = Candidate::host(address, "udp").map_err(|e| platform(&e))?;
+        self.ice.add_remote_candidate(candidate);
+        Ok(())
+    }
+
+    /// A candidate line of the other side, `candidate:…`.
+    ///
+    /// # Errors
+    /// When it is not understood.
+    pub(super) fn add_remote_candidate(&mut self, line: &str) -> Result<(), Failure> {
+        let candidate = Candidate::from_sdp_string(line).map_err(|e| platform(&e))?;
+        self.ice.add_remote_candidate(candidate);
+        Ok(())
+    }
+
+    /// Takes a datagram (RFC 7983 tells its kind by the first byte).
+    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.now = now;
+        match bytes.first() {
+            Some(0..=3) => {
+                if let Ok(message) = StunMessage::parse(bytes) {
+                    let packet =
+                        StunPacket { proto: Protocol::Udp, source: from, destination: self.base, message };
+                    self.ice.handle_packet(now, packet);
+                    self.ice.handle_timeout(now);
+                }
+            }
+            Some(20..=63) => {
+                self.asked_from = Some(from);
+                // Keeps DTLS's own clock right; its errors end the connection below.
+                let done = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
+                if let Err(error) = done {
+                    self.fail(Failure::Handshake(error.to_string()));
+                }
+            }
+            Some(_) | None => {}
+        }
+        self.advance();
+    }
+
+    /// Time passed.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.ice.handle_timeout(now);
+        if self.may_encrypt()
+            && let Err(error) = self.dtls.handle_timeout(now)
+        {
+            self.fail(Failure::Handshake(error.to_string()));
+        }
+        if let Some(channels) = &mut self.channels {
+            channels.handle_timeout(now);
+        }
+        self.advance();
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(super) fn next_timeout(&mut self) -> Option<Instant> {
+        let channels = self.channels.as_ref().and_then(Channels::next_timeout);
+        let dtls = self.dtls_wake.filter(|_| self.may_encrypt());
+        [self.ice.poll_timeout(), dtls, channels].into_iter().flatten().min()
+    }
+
+    /// The next datagram to send. Asking for no more than the socket takes keeps the rest in SCTP,
+    /// where it counts as buffered.
+    pub(super) fn poll_transmit(&mut self) -> Option<Datagram> {
+        loop {
+            if let Some(transmit) = self.ice.poll_transmit() {
+                let bytes = Vec::from(transmit.contents).into();
+                return Some(Datagram { to: transmit.destination, bytes });
+            }
+            if let Some(datagram) = self.out.pop_front() {
+                return Some(datagram);
+            }
+            let packets = self.channels.as_mut()?.poll_transmit()?;
+            self.encrypt(&packets);
+        }
+    }
+
+    /// The next thing that happened.
+    ///
+    /// # Errors
+    /// Why the link ended; final.
+    pub(super) fn poll_event(&mut self) -> Result<Option<LinkEvent>, Failure> {
+        if let Some(event) = self.events.pop_front() {
+            return Ok(Some(event));
+        }
+        if let Some(failure) = &self.failed {
+            return Err(failure.clone());
+        }
+        match self.channels.as_mut().map(Channels::poll_event) {
+            Some(Ok(event)) => Ok(event.map(LinkEvent::Channel)),
+            Some(Err(failure)) => {
+                self.fail(failure.clone());
+                Err(failure)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// See [`Channels::open`].
+    ///
+    /// # Errors
+    /// Before [`LinkEvent::Secured`], or when all channels are taken.
+    pub(super) fn open(&mut self, kind: Kind) -> Result<ChannelId, Failure> {
+        match (&self.failed, &mut self.channels) {
+            (Some(failure), _) => Err(failure.clone()),
+            (None, Some(channels)) => channels.open(kind),
+            (None, None) => Err(Failure::Platform("not connected yet".to_owned())),
+        }
+    }
+
+    /// The channels, once there are any.
+    pub(super) fn channels(&mut self) -> Option<&mut Channels> {
+        self.channels.as_mut()
+    }
+
+    /// Says goodbye; [`Self::poll_transmit`] has it.
+    pub(super) fn close(&mut self) {
+        if let Some(mut channels) = self.channels.take() {
+            channels.shut_down();
+            while let Some(packets) = channels.poll_transmit() {
+                self.encrypt(&packets);
+            }
+        }
+        if self.dtls.close().is_ok() {
+            self.take_dtls_output();
+        }
+        self.fail(Failure::Closed);
+    }
+
+    /// Where datagrams go, once ICE has chosen.
+    pub(super) fn path(&self) -> Option<SocketAddr> {
+        self.path
+    }
+
+    /// The time one check on the path takes there and back.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.ice.nominated_pair_rtt()
+    }
+
+    fn encrypt(&mut self, packets: &[Bytes]) {
+        for packet in packets {
+            if let Err(error) = self.dtls.send_application_data(packet) {
+                return self.fail(Failure::Handshake(error.to_string()));
+            }
+            // At once: DTLS holds only a few packets.
+            self.take_dtls_output();
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failed.get_or_insert(failure);
+    }
+
+    /// A DTLS client speaks first, and needs a path for it.
+    fn may_encrypt(&self) -> bool {
+        self.path.is_some() || !self.dtls_client
+    }
+
+    fn advance(&mut self) {
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                IceAgentEvent::NominatedSend { destination, .. } => {
+                    let first = self.path.replace(destination).is_none();
+                    if first
+                        && self.dtls_client
+                        && let Err(error) = self.dtls.handle_timeout(self.now)
+                    {
+                        self.fail(Failure::Handshake(error.to_string()));
+                    }
+                }
+                IceAgentEvent::IceConnectionStateChange(state)
+                    if state.is_disconnected() && self.path.is_some() =>
+                {
+                    self.fail(Failure::NoPath);
+                }
+                IceAgentEvent::IceConnectionStateChange(_)
+                | IceAgentEvent::IceRestart(_)
+                | IceAgentEvent::DiscoveredRecv { .. } => {}
+            }
+        }
+        if self.may_encrypt() {
+            self.take_dtls_output();
+        }
+    }
+
+    fn take_dtls_output(&mut self) {
+        let mut record = std::mem::take(&mut self.record);
+        loop {
+            match self.dtls.poll_output(&mut record) {
+                Output::Packet(bytes) => {
+                    if let Some(to) = self.path.or(self.asked_from) {
+                        self.out.push_back(Datagram { to, bytes: Bytes::copy_from_slice(bytes) });
+                    }
+                }
+                Output::BufferTooSmall { needed } => record.resize(needed, 0),
+                Output::Timeout(at) => {
+                    self.dtls_wake = Some(at);
+                    break;
+                }
+                Output::PeerCert(certificate) => {
+                    let seen = Fingerprint::from_certificate(certificate);
+                    self.seen = Some(seen);
+                    if self.expected.is_some_and(|expected| expected != seen) {
+                        self.fail(Failure::Handshake("it shows another certificate".to_owned()));
+                        break;
+                    }
+                }
+                Output::Connected => self.secured(),
+                Output::ApplicationData(data) => {
+                    if let Some(channels) = &mut self.channels {
+                        channels.handle_datagram(self.now, Bytes::copy_from_slice(data));
+                    }
+                }
+                Output::CloseNotify => {
+                    self.fail(Failure::Closed);
+                    break;
+                }
+                // Keys for media, and what later versions may add.
+                _ => {}
+            }
+        }
+        self.record = record;
+    }
+
+    fn secured(&mut self) {
+        let Some(seen) = self.seen else {
+            return self.fail(Failure::Handshake("it shows no certificate".to_owned()));
+        };
+        match Channels::new(self.dtls_client, self.limits, self.now) {
+            Ok(channels) => {
+                self.channels = Some(channels);
+                self.events.push_back(LinkEvent::Secured(seen));
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+}
+
+fn platform(error: &dyn std::error::Error) -> Failure {
+    Failure::Platform(error.to_string())
+}
