@@ -10,3 +10,4 @@ pub mod backend;
 pub mod direct;
 pub mod limits;
 pub mod sdp;
+pub mod signal;
