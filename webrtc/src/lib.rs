@@ -7,4 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod direct;
 pub mod limits;
+pub mod sdp;
+pub mod signal;
