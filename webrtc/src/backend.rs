@@ -77,7 +77,7 @@ pub trait Backend: fmt::Debug + Send + Unpin + 'static {
     fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<(), Failure>;
 
     /// How many bytes a channel has taken and not yet sent.
-    fn buffered(&self, channel: ChannelId) -> usize;
+    fn buffered(&mut self, channel: ChannelId) -> usize;
 
     /// Stops (`true`) or resumes (`false`) reading a channel, where the platform can: then the other
     /// side's sending slows down. Where it cannot, messages go on arriving.

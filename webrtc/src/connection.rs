@@ -76,6 +76,11 @@ impl<B: Backend> Connection<B> {
         .await
     }
 
+    /// Tells the backend something.
+    pub(crate) fn with_backend<T>(&mut self, work: impl FnOnce(&mut B) -> T) -> T {
+        work(lock(&self.shared).backend())
+    }
+
     fn substream(&self, id: ChannelId) -> Substream<B> {
         Substream::new(Arc::clone(&self.shared), id)
     }

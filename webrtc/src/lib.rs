@@ -6,8 +6,16 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "libp2p")]
+pub mod address;
 pub mod backend;
+#[cfg(feature = "libp2p")]
+pub mod connection;
 pub mod direct;
+pub mod frame;
 pub mod limits;
 pub mod sdp;
 pub mod signal;
+pub mod stream;
+#[cfg(feature = "libp2p")]
+pub mod transport;

@@ -6,9 +6,18 @@
 mod certificate;
 mod channels;
 mod dcep;
+mod direct;
 mod link;
+mod socket;
+mod wire;
 
 pub use certificate::{Certificate, CertificateError};
+pub use direct::DirectError;
+pub use socket::Dropped;
+pub use wire::Native;
+
+pub(crate) use direct::{Endpoint, loopback};
+pub(crate) use socket::{Caller, Port};
 
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,10 @@ impl<B: Backend> Shared<B> {
         }
     }
 
+    pub(super) fn backend(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -257,6 +261,7 @@ impl<B: Backend> Shared<B> {
                 self.slots.iter().filter(|(_, s)| s.stream.next_wake().is_some()).map(|(id, _)| *id).collect();
             for id in due {
                 if let Some(slot) = self.slots.get_mut(&id) {
+                    slot.stream.set_buffered(now, self.backend.buffered(id));
                     slot.stream.tick(now);
                     self.flush(id);
                 }

@@ -1,0 +1,173 @@
+//! A link on its socket and its timer: what a native connection is driven by.
+//! Invariant: what the socket does not take stays in the link, where it slows the writers down.
+//! Not here: who the other side is, channels' meaning.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use libp2p_webrtc_utils::Fingerprint;
+use tokio::time::Sleep;
+
+use super::link::{Datagram, Link, LinkEvent};
+use super::socket::Session;
+use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
+
+/// Datagrams taken before answers are sent: acknowledgements then cover several.
+const RECEIVE_AT_ONCE: usize = 32;
+/// Rounds before other connections of the task get their turn.
+const ROUNDS_AT_ONCE: usize = 16;
+
+/// A native connection with its data channels.
+#[derive(Debug)]
+pub struct Native {
+    link: Link,
+    session: Session,
+    timer: Pin<Box<Sleep>>,
+    /// What the socket did not take.
+    blocked: Option<Datagram>,
+    closing: bool,
+}
+
+impl Native {
+    pub(super) fn new(link: Link, session: Session) -> Self {
+        let timer = Box::pin(tokio::time::sleep_until(Instant::now().into()));
+        Self { link, session, timer, blocked: None, closing: false }
+    }
+
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Waits until the other side's certificate is known.
+    ///
+    /// # Errors
+    /// Why that will not be.
+    pub(super) async fn secured(&mut self) -> Result<Fingerprint, Failure> {
+        poll_fn(|cx| {
+            loop {
+                if let LinkEvent::Secured(fingerprint) = ready!(self.poll_link(cx))? {
+                    return Poll::Ready(Ok(fingerprint));
+                }
+            }
+        })
+        .await
+    }
+
+    /// The other side has proven who it is.
+    pub(super) fn established(&self) {
+        self.session.established();
+    }
+
+    /// Moves datagrams and time on, and takes the next event.
+    pub(super) fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<LinkEvent, Failure>> {
+        for _ in 0..ROUNDS_AT_ONCE {
+            let received = self.receive(cx)?;
+            self.transmit(cx);
+            if let Some(event) = self.link.poll_event()? {
+                return Poll::Ready(Ok(event));
+            }
+            if !received && !self.expired(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether there was anything.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        for taken in 0..RECEIVE_AT_ONCE {
+            match self.session.poll_receive(cx) {
+                Poll::Ready(Some((from, bytes))) => {
+                    self.link.handle_datagram(Instant::now(), from, &bytes);
+                }
+                Poll::Ready(None) => return Err(Failure::Closed),
+                Poll::Pending => return Ok(taken > 0),
+            }
+        }
+        Ok(true)
+    }
+
+    fn transmit(&mut self, cx: &mut Context<'_>) {
+        while let Some(datagram) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
+            let socket = self.session.socket();
+            match socket.try_send_to(&datagram.bytes, datagram.to) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = Some(datagram);
+                    // Ready again already: once more. A broken socket is noticed by its reader.
+                    match socket.poll_send_ready(cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) | Poll::Pending => return,
+                    }
+                }
+                // Lost, as any datagram may be: ICE notices if all are.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether it was time for something. Otherwise the timer wakes the task.
+    fn expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(due) = self.link.next_timeout() else {
+            // Starts the clocks.
+            self.link.handle_timeout(Instant::now());
+            return true;
+        };
+        let now = Instant::now();
+        if due <= now {
+            self.link.handle_timeout(now);
+            return true;
+        }
+        if self.timer.deadline() != due.into() {
+            self.timer.as_mut().reset(due.into());
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Backend for Native {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Failure>> {
+        loop {
+            if let LinkEvent::Channel(event) = ready!(self.poll_link(cx))? {
+                return Poll::Ready(Ok(event));
+            }
+        }
+    }
+
+    fn open(&mut self, kind: Kind) -> Result<ChannelId, Failure> {
+        self.link.open(kind)
+    }
+
+    fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<(), Failure> {
+        self.link.channels().map_or(Ok(()), |channels| channels.send(channel, message))
+    }
+
+    fn buffered(&mut self, channel: ChannelId) -> usize {
+        self.link.channels().map_or(0, |channels| channels.buffered(channel))
+    }
+
+    fn hold(&mut self, channel: ChannelId, hold: bool) {
+        if let Some(channels) = self.link.channels() {
+            channels.hold(channel, hold);
+        }
+    }
+
+    fn close_channel(&mut self, channel: ChannelId) {
+        if let Some(channels) = self.link.channels() {
+            channels.close_channel(channel);
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.closing {
+            self.closing = true;
+            self.link.close();
+        }
+        // A socket that takes nothing now keeps nobody waiting: the other side notices by itself.
+        self.transmit(cx);
+        Poll::Ready(())
+    }
+}

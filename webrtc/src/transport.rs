@@ -1,0 +1,6 @@
+//! libp2p transports.
+//! Invariant: they give out connections whose other side is known.
+//! Not here: signalling (`behaviour`), the platforms (`backend`).
+
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub mod native;

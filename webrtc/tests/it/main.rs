@@ -1,0 +1,7 @@
+//! Tests of native peers over this machine's sockets.
+
+#![cfg(feature = "native")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod direct;
+mod harness;
