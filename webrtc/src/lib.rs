@@ -7,4 +7,6 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod frame;
 pub mod limits;
+pub mod stream;

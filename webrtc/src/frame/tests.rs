@@ -1,0 +1,1 @@
+//! Frames against bytes made by hand.
