@@ -27,7 +27,7 @@ pub struct Boot {
     /// Our key.
     pub keypair: Keypair,
     /// The certificate of the WebRTC listener.
-    pub certificate: libp2p_webrtc::tokio::Certificate,
+    pub certificate: peerloom_webrtc::backend::native::Certificate,
     /// The database.
     pub store: Arc<Store>,
     /// The address book on disk.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use peerloom_webrtc::backend::native::Certificate;
 use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
@@ -249,14 +250,10 @@ fn rooms(config: &CheckedConfig) -> Result<BTreeSet<RoomName>, Failure> {
 }
 
 /// The certificate of the WebRTC listener, kept so that its hash in our addresses survives a restart.
-fn certificate(files: &DataFiles) -> Result<libp2p_webrtc::tokio::Certificate, Failure> {
-    use libp2p_webrtc::tokio::Certificate;
+fn certificate(files: &DataFiles) -> Result<Certificate, Failure> {
     let certificate = keystore::webrtc_certificate(
         files,
-        || {
-            let fresh = Certificate::generate(&mut rand::rng()).map_err(|e| e.to_string())?;
-            Ok(fresh.serialize_pem())
-        },
+        || Certificate::generate().map(|fresh| fresh.to_pem()).map_err(|e| e.to_string()),
         |pem| Certificate::from_pem(pem).map_err(|e| e.to_string()),
     )?;
     Ok(certificate)

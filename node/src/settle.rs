@@ -3,15 +3,13 @@
 //! Not here: building the actors (`group`).
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv6Addr, TcpListener};
+use std::net::{Ipv6Addr, TcpListener};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 use peerloom_shared::defence::book::BookEntry;
 use peerloom_shared::limits::ASK_MS;
-use peerloom_shared::view::Transport;
 use peerloom_shared::wire::UC_DISCOVERY_TOPIC;
 
 use crate::actor::AskError;
@@ -30,11 +28,11 @@ impl Boot {
     /// When an address that must be listened on cannot be.
     pub async fn settle(&self, group: &Group) -> Result<(), Failure> {
         let asked = |e: AskError| Failure::new(&codes::NODE_004, e.to_string());
-        let addresses = expand(&self.config.listen);
+        let addresses = &self.config.listen;
         addresses.iter().try_for_each(refuse_taken)?;
         group.discovery.ask(Remember(self.known().await?)).await.map_err(asked)?;
         group.transport.ask(Listen(addresses.clone())).await.map_err(asked)?;
-        self.wait_for_listeners(group, &addresses).await?;
+        self.wait_for_listeners(group, addresses).await?;
         for address in &self.config.bootstrap {
             group.discovery.ask(AddBootstrap(address.clone())).await.map_err(asked)?;
         }
@@ -113,28 +111,4 @@ fn refuse_taken(address: &Multiaddr) -> Result<(), Failure> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-/// WebRTC's UDP socket for "all IPv6 addresses" would take the IPv4 port as well, so that address
-/// becomes one for each IPv6 address of this machine.
-fn expand(addresses: &[Multiaddr]) -> Vec<Multiaddr> {
-    let (mut out, mut all) = (Vec::new(), Vec::new());
-    for address in addresses {
-        let any_v6 = address.iter().next() == Some(Protocol::Ip6(Ipv6Addr::UNSPECIFIED));
-        if any_v6 && Transport::of(address) == Transport::WebrtcDirect {
-            all.push(address);
-        } else {
-            out.push(address.clone());
-        }
-    }
-    for address in all {
-        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-        let own = interfaces.iter().filter_map(|interface| match interface.ip() {
-            // Link-local addresses need a zone, which a multiaddr of a page cannot carry.
-            IpAddr::V6(ip) if (ip.segments()[0] & 0xffc0) != 0xfe80 => Some(ip),
-            IpAddr::V6(_) | IpAddr::V4(_) => None,
-        });
-        out.extend(own.filter_map(|ip| address.replace(0, |_| Some(Protocol::Ip6(ip)))));
-    }
-    out
 }

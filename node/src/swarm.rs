@@ -15,6 +15,8 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, yamux};
 use peerloom_shared::limits;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
+use peerloom_webrtc::backend::native::Certificate;
+use peerloom_webrtc::transport::native::DirectTransport;
 
 use self::patient::Patient;
 
@@ -38,7 +40,7 @@ pub enum SwarmError {
 /// See [`SwarmError`].
 pub fn build(
     settings: &Settings,
-    certificate: libp2p_webrtc::tokio::Certificate,
+    certificate: Certificate,
     judge: &Judge,
 ) -> Result<Swarm<Behaviour>, SwarmError> {
     let keypair = &settings.keypair;
@@ -56,10 +58,10 @@ pub fn build(
 /// addresses contain parts that other transports would accept.
 fn transport(
     keypair: &Keypair,
-    certificate: libp2p_webrtc::tokio::Certificate,
+    certificate: Certificate,
     relay: relay::client::Transport,
 ) -> Result<Peers, SwarmError> {
-    let webrtc = libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
+    let webrtc = DirectTransport::new(keypair.clone(), certificate)
         .map(|(peer, connection), point| {
             let muxer = if point.is_listener() {
                 StreamMuxerBox::new(Patient::new(connection))
