@@ -229,10 +229,11 @@ fn sections(sdp: &str) -> Result<(Section<'_>, Section<'_>), SdpError> {
     if !sdp.starts_with("v=0") || !sdp.lines().all(|line| line.is_empty() || is_line(line)) {
         return Err(SdpError::Malformed);
     }
-    // Every part but the first has lost the `m=` that it began with.
-    let mut parts = sdp.split("\nm=");
-    let session = Section(parts.next().unwrap_or_default());
-    let media = parts.map(Section).find(Section::is_data).ok_or(SdpError::NoData)?;
+    // Every part but the first has lost the `m=` that it began with, and every part but the last the
+    // second half of its last line end.
+    let mut parts = sdp.split("\nm=").map(|part| Section(part.strip_suffix('\r').unwrap_or(part)));
+    let session = parts.next().unwrap_or(Section(""));
+    let media = parts.find(Section::is_data).ok_or(SdpError::NoData)?;
     Ok((session, media))
 }
 

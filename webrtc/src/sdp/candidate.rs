@@ -68,7 +68,10 @@ impl Candidate {
         let mut read = Self::default();
         for (name, value) in json::object(text).ok_or(CandidateError::Json)? {
             match (name.as_str(), value) {
-                ("candidate", Value::Text(line)) => read.candidate = line,
+                ("candidate", Value::Text(line)) => {
+                    // libdatachannel writes it as it stands in SDP.
+                    read.candidate = line.strip_prefix("a=").unwrap_or(&line).to_owned();
+                }
                 ("sdpMid", Value::Text(mid)) => read.sdp_mid = Some(mid),
                 ("sdpMLineIndex", Value::Number(index)) => {
                     let index = index.parse().map_err(|_| CandidateError::Member)?;

@@ -1,5 +1,5 @@
 //! Why a session fails.
-//! Invariant: every cause has one name, which never contains anything that the other side sent.
+//! Invariant: every cause has one constant word for metrics.
 //! Not here: the rules that are broken (`signal`).
 
 use std::fmt;
