@@ -2,6 +2,9 @@
 //! Invariant: nothing here names a platform; both sides are polled, none calls back.
 //! Not here: streams (`stream`), signalling rules (`signal`), libp2p (`connection`, `transport`).
 
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+pub mod browser;
+
 use std::fmt;
 use std::task::{Context, Poll};
 
