@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peerloom_webrtc::backend::native::Certificate;
 use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
 use peerloom_shared::view::PeerEvent;
 use peerloom_shared::wire::RoomName;
+use peerloom_webrtc::backend::native::Certificate;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -24,6 +24,7 @@ impl Direct {
     #[must_use]
     pub fn parse(address: &Multiaddr) -> Option<Self> {
         let mut parts = address.iter();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "names and others are no address")]
         let ip = match parts.next()? {
             Protocol::Ip4(v4) => IpAddr::V4(v4),
             Protocol::Ip6(v6) => IpAddr::V6(v6),
@@ -34,6 +35,7 @@ impl Direct {
         let socket = SocketAddr::new(ip, port);
         let mut direct = Self { socket, fingerprint: None, peer: None };
         for part in parts {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else belongs there")]
             match part {
                 Protocol::Certhash(hash)
                     if direct.fingerprint.is_none() && direct.peer.is_none() =>
@@ -113,7 +115,8 @@ mod tests {
 
     const HASH: &str = "uEiA4R9mJ77hi021JEsImnNBbs7JUN6cmKI7DKy6F-3OMKQ";
     const PEER: &str = "12D3KooWDPiBPJwDP5LLAGSGvhNbdgUsAgTHsdCtzDCMD2LGTEoG";
-    const RELAY: &str = "/ip4/1.2.3.4/tcp/1/ws/p2p/12D3KooWD8Jdj8cFkSwUM7YWBXrwCGjXyWej2GAS3836pd5JwGnJ";
+    const RELAY: &str =
+        "/ip4/1.2.3.4/tcp/1/ws/p2p/12D3KooWD8Jdj8cFkSwUM7YWBXrwCGjXyWej2GAS3836pd5JwGnJ";
 
     #[test]
     fn direct_addresses_come_back_as_they_went() {

@@ -147,7 +147,10 @@ pub trait Negotiation: fmt::Debug + Send + Unpin + 'static {
 
     /// The connection, after [`Local::Connected`]. Channels that the other side has opened meanwhile
     /// come as [`Event::Incoming`].
-    fn into_backend(self) -> Self::Backend;
+    ///
+    /// # Errors
+    /// When it is not connected.
+    fn into_backend(self) -> Result<Self::Backend, Failure>;
 }
 
 /// Makes peer connections for `/webrtc`.

@@ -136,10 +136,7 @@ impl<B: Backend> StreamMuxer for Connection<B> {
         lock(&self.shared).poll_close(cx).map(Ok)
     }
 
-    fn poll(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<StreamMuxerEvent, Failure>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, Failure>> {
         lock(&self.shared).drive(cx)?;
         Poll::Pending
     }

@@ -10,10 +10,14 @@
 pub mod address;
 pub mod backend;
 #[cfg(feature = "libp2p")]
+pub mod behaviour;
+#[cfg(feature = "libp2p")]
 pub mod connection;
 pub mod direct;
 pub mod frame;
 pub mod limits;
+#[cfg(feature = "libp2p")]
+mod negotiate;
 pub mod sdp;
 pub mod signal;
 pub mod stream;

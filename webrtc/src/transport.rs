@@ -4,3 +4,4 @@
 
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
+pub mod signalled;

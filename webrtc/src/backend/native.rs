@@ -8,11 +8,13 @@ mod channels;
 mod dcep;
 mod direct;
 mod link;
+mod peering;
 mod socket;
 mod wire;
 
 pub use certificate::{Certificate, CertificateError};
 pub use direct::DirectError;
+pub use peering::{NativePlatform, Peering};
 pub use socket::Dropped;
 pub use wire::Native;
 

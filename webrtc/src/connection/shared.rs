@@ -257,8 +257,12 @@ impl<B: Backend> Shared<B> {
             }
             self.timer = None;
             let now = self.now();
-            let due: Vec<ChannelId> =
-                self.slots.iter().filter(|(_, s)| s.stream.next_wake().is_some()).map(|(id, _)| *id).collect();
+            let due: Vec<ChannelId> = self
+                .slots
+                .iter()
+                .filter(|(_, s)| s.stream.next_wake().is_some())
+                .map(|(id, _)| *id)
+                .collect();
             for id in due {
                 if let Some(slot) = self.slots.get_mut(&id) {
                     slot.stream.set_buffered(now, self.backend.buffered(id));

@@ -94,4 +94,3 @@ impl<B: Backend> Drop for Substream<B> {
         });
     }
 }
-

@@ -39,7 +39,8 @@ pub struct DirectTransport {
 #[derive(Debug)]
 struct Listener {
     id: ListenerId,
-    port: Port,
+    /// Held, because it reads.
+    _port: Port,
     callers: mpsc::Receiver<Caller>,
     address: SocketAddr,
     /// Tells the machine's addresses, where the listener is on all of them.
@@ -94,7 +95,7 @@ impl DirectTransport {
         let watcher = if all { Some(IfWatcher::new()?) } else { None };
         let mut listener = Listener {
             id,
-            port,
+            _port: port,
             callers,
             address,
             watcher,

@@ -58,7 +58,9 @@ async fn a_flood_of_strange_datagrams_costs_nothing() {
         } else {
             (0..random() % 600).map(|_| random().to_le_bytes()[0]).collect()
         };
-        if turn % 3 == 0 && let Some(first) = bytes.first_mut() {
+        if turn % 3 == 0
+            && let Some(first) = bytes.first_mut()
+        {
             *first = 0;
         }
         socket.send_to(&bytes, server.socket()).expect("sent");

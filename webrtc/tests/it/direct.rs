@@ -59,10 +59,7 @@ async fn another_certificate_than_in_the_address_is_refused() {
     let other = Certificate::generate().expect("another").fingerprint();
     let direct = Direct { socket: server.socket(), fingerprint: Some(other), peer: None };
     let refused = Client::dial(&direct.to_multiaddr()).await.err().expect("refused");
-    assert!(
-        matches!(refused, DirectError::Failed(Failure::Handshake(_))),
-        "{refused}"
-    );
+    assert!(matches!(refused, DirectError::Failed(Failure::Handshake(_))), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,4 +74,3 @@ async fn a_port_in_use_is_an_error_and_a_strange_address_is_not_ours() {
         assert!(matches!(dialled, Err(TransportError::MultiaddrNotSupported(_))));
     }
 }
-

@@ -30,33 +30,33 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A listening peer that answers each stream with what it says, half-closed first.
 #[allow(dead_code, reason = "not every test binary uses all")]
-pub struct Server {
-    pub peer: PeerId,
-    pub address: Multiaddr,
-    pub dropped: Arc<Dropped>,
+pub(crate) struct Server {
+    pub(crate) peer: PeerId,
+    pub(crate) address: Multiaddr,
+    pub(crate) dropped: Arc<Dropped>,
     _tasks: JoinSet<()>,
 }
 
 /// A connection that a task drives.
 #[allow(dead_code, reason = "not every test binary uses all")]
-pub struct Client {
+pub(crate) struct Client {
     wishes: mpsc::Sender<oneshot::Sender<Stream>>,
-    pub server: PeerId,
+    pub(crate) server: PeerId,
     _tasks: JoinSet<()>,
 }
 
-pub fn transport() -> (DirectTransport, PeerId) {
+pub(crate) fn transport() -> (DirectTransport, PeerId) {
     let keypair = Keypair::generate_ed25519();
     let peer = keypair.public().to_peer_id();
     (DirectTransport::new(keypair, Certificate::generate().expect("a certificate")), peer)
 }
 
-pub async fn event(transport: &mut DirectTransport) -> Event {
+pub(crate) async fn event(transport: &mut DirectTransport) -> Event {
     let next = poll_fn(|cx| Pin::new(&mut *transport).poll(cx));
     tokio::time::timeout(DEADLINE, next).await.expect("an event")
 }
 
-pub fn opts() -> DialOpts {
+pub(crate) fn opts() -> DialOpts {
     DialOpts { role: Endpoint::Dialer, port_use: PortUse::Reuse }
 }
 
@@ -76,7 +76,7 @@ async fn serve(mut connection: Connection<Native>) {
 }
 
 impl Server {
-    pub async fn start(listen: &str) -> Self {
+    pub(crate) async fn start(listen: &str) -> Self {
         let (mut transport, peer) = transport();
         let listen = listen.parse().expect("an address");
         transport.listen_on(ListenerId::next(), listen).expect("listening");
@@ -102,18 +102,21 @@ impl Server {
         Self { peer, address, dropped, _tasks: tasks }
     }
 
-    pub fn socket(&self) -> SocketAddr {
+    pub(crate) fn socket(&self) -> SocketAddr {
         Direct::parse(&self.address).expect("direct").socket
     }
 }
 
 impl Client {
-    pub async fn dial(address: &Multiaddr) -> Result<Self, DirectError> {
+    pub(crate) async fn dial(address: &Multiaddr) -> Result<Self, DirectError> {
         let (mut transport, _) = transport();
         transport.dial(address.clone(), opts()).expect("dialled").await.map(Self::of)
     }
 
-    pub async fn dial_as(address: &Multiaddr, version: Version) -> Result<Self, DirectError> {
+    pub(crate) async fn dial_as(
+        address: &Multiaddr,
+        version: Version,
+    ) -> Result<Self, DirectError> {
         let (transport, _) = transport();
         let mut transport = transport.only(version);
         transport.dial(address.clone(), opts()).expect("dialled").await.map(Self::of)
@@ -144,13 +147,13 @@ impl Client {
         Self { wishes, server, _tasks: tasks }
     }
 
-    pub async fn stream(&self) -> Stream {
+    pub(crate) async fn stream(&self) -> Stream {
         let (wish, stream) = oneshot::channel();
         self.wishes.send(wish).await.expect("the connection");
         tokio::time::timeout(DEADLINE, stream).await.expect("in time").expect("a stream")
     }
 
-    pub async fn echo(&self, bytes: usize) {
+    pub(crate) async fn echo(&self, bytes: usize) {
         let sent: Vec<u8> = (0..bytes).map(|i| (i % 251) as u8).collect();
         let mut stream = self.stream().await;
         let work = async {
@@ -163,4 +166,3 @@ impl Client {
         tokio::time::timeout(DEADLINE, work).await.expect("in time");
     }
 }
-

@@ -5,3 +5,4 @@
 
 mod direct;
 mod harness;
+mod signalled;

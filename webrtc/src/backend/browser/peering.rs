@@ -203,10 +203,10 @@ impl Negotiation for Peering {
         Poll::Ready(local)
     }
 
-    fn into_backend(self) -> Connection {
+    fn into_backend(self) -> Result<Connection, Failure> {
         if let Some(init) = &self.init {
             init.close();
         }
-        Connection::new(self.core)
+        Ok(Connection::new(self.core))
     }
 }

@@ -24,7 +24,9 @@ pub struct Certificate {
 
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificate").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("Certificate")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +68,10 @@ impl Certificate {
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
         let parts = pem::parse_many(text).map_err(|e| CertificateError::NotPem(e.to_string()))?;
         let find = |tags: &[&str]| {
-            parts.iter().find(|part| tags.contains(&part.tag())).map(|part| part.contents().to_vec())
+            parts
+                .iter()
+                .find(|part| tags.contains(&part.tag()))
+                .map(|part| part.contents().to_vec())
         };
         let certificate = find(&[CERTIFICATE]).ok_or(CertificateError::Missing("certificate"))?;
         let key = find(&[PRIVATE_KEY, PRIVATE_KEY_OLD])
@@ -132,7 +137,10 @@ mod tests {
             Certificate::from_pem(&half).unwrap_err(),
             CertificateError::Missing("certificate")
         );
-        assert_eq!(Certificate::from_pem("").unwrap_err(), CertificateError::Missing("certificate"));
+        assert_eq!(
+            Certificate::from_pem("").unwrap_err(),
+            CertificateError::Missing("certificate")
+        );
         let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         let bad = format!("{key}{}", pem.replace("PRIVATE KEY", "OTHER"));
         assert!(matches!(Certificate::from_pem(&bad), Err(CertificateError::Key(_))));

@@ -76,7 +76,10 @@ pub(super) struct Channels {
 
 impl std::fmt::Debug for Channels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Channels").field("up", &self.up).field("open", &self.channels.len()).finish()
+        f.debug_struct("Channels")
+            .field("up", &self.up)
+            .field("open", &self.channels.len())
+            .finish()
     }
 }
 
@@ -130,18 +133,16 @@ impl Channels {
         self.now = now;
         match self.endpoint.handle(now, PEER, None, None, packet) {
             // A repeated INIT must not replace the association that is there.
-            Some((handle, DatagramEvent::NewAssociation(made))) => {
-                if self.association.is_none() {
-                    self.association = Some(made);
-                    self.handle = handle;
-                }
+            Some((handle, DatagramEvent::NewAssociation(made))) if self.association.is_none() => {
+                self.association = Some(made);
+                self.handle = handle;
             }
             Some((_, DatagramEvent::AssociationEvent(event))) => {
                 if let Some(association) = &mut self.association {
                     association.handle_event(event);
                 }
             }
-            None => {}
+            Some((_, DatagramEvent::NewAssociation(_))) | None => {}
         }
         self.exchange();
         self.close_refused();
@@ -173,9 +174,7 @@ impl Channels {
     }
 
     fn next_transmit(&mut self) -> Option<Transmit> {
-        self.endpoint
-            .poll_transmit()
-            .or_else(|| self.association.as_mut()?.poll_transmit(self.now))
+        self.endpoint.poll_transmit().or_else(|| self.association.as_mut()?.poll_transmit(self.now))
     }
 
     /// What happened. Reads at most one message.
@@ -265,6 +264,10 @@ impl Channels {
         let Some(event) = self.association.as_mut().and_then(Association::poll) else {
             return Ok(false);
         };
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "statistics, and what later versions add"
+        )]
         match event {
             SctpEvent::Connected => {
                 self.up = true;
@@ -273,15 +276,17 @@ impl Channels {
                     self.announce(stream);
                 }
             }
-            SctpEvent::AssociationLost { .. } => return Err(Failure::Closed),
+            SctpEvent::AssociationLost { .. } | SctpEvent::HandshakeFailed { .. } => {
+                return Err(Failure::Closed);
+            }
             SctpEvent::Stream(event) => self.take_stream_event(&event),
-            // Handshake progress and statistics.
             _ => {}
         }
         Ok(true)
     }
 
     fn take_stream_event(&mut self, event: &StreamEvent) {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all others change nothing here")]
         match *event {
             StreamEvent::Opened { id } | StreamEvent::Readable { id } => {
                 if !self.channels.contains_key(&id) {
@@ -377,7 +382,8 @@ impl Channels {
 
     /// Tells the other side of a channel of ours. Data may follow at once (RFC 8832, section 6).
     fn announce(&mut self, stream: u16) {
-        let Some(Channel { state: State::Waiting(kind), id, .. }) = self.channels.get(&stream) else {
+        let Some(Channel { state: State::Waiting(kind), id, .. }) = self.channels.get(&stream)
+        else {
             return;
         };
         let (kind, id) = (*kind, *id);

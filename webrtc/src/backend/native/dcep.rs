@@ -36,9 +36,8 @@ impl Dcep {
     fn open(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_at_checked(OPEN_HEAD)?;
         let label = rest.get(..usize::from(u16::from_be_bytes([*head.get(8)?, *head.get(9)?])))?;
-        (*head.get(1)? == RELIABLE).then(|| Self::Open {
-            label: String::from_utf8_lossy(label).into_owned(),
-        })
+        (*head.get(1)? == RELIABLE)
+            .then(|| Self::Open { label: String::from_utf8_lossy(label).into_owned() })
     }
 
     /// The bytes to send for an ordered, reliable channel.

@@ -66,17 +66,17 @@ impl Endpoint {
     ///
     /// # Errors
     /// See [`DirectError`].
-    pub(crate) async fn answer(self, caller: Caller, base: SocketAddr) -> Result<Connected, DirectError> {
+    pub(crate) async fn answer(
+        self,
+        caller: Caller,
+        base: SocketAddr,
+    ) -> Result<Connected, DirectError> {
         let limit = self.direct.handshake;
         let names = caller.names;
-        let local = IceCreds {
-            ufrag: names.server_ufrag.clone(),
-            pass: names.server_pwd().to_owned(),
-        };
-        let remote = IceCreds {
-            ufrag: names.client_ufrag.clone(),
-            pass: names.client_pwd().to_owned(),
-        };
+        let local =
+            IceCreds { ufrag: names.server_ufrag.clone(), pass: names.server_pwd().to_owned() };
+        let remote =
+            IceCreds { ufrag: names.client_ufrag.clone(), pass: names.client_pwd().to_owned() };
         let work = async move {
             let mut link = Link::new(self.plan(false, local, base), Instant::now())?;
             link.set_remote(remote, None);
@@ -98,7 +98,11 @@ impl Endpoint {
     ///
     /// # Errors
     /// See [`DirectError`]; of version 2, if both fail.
-    pub(crate) async fn call(self, to: SocketAddr, server: Fingerprint) -> Result<Connected, DirectError> {
+    pub(crate) async fn call(
+        self,
+        to: SocketAddr,
+        server: Fingerprint,
+    ) -> Result<Connected, DirectError> {
         let limit = self.direct.handshake;
         let work = async move {
             if let Some(version) = self.only {
@@ -114,7 +118,9 @@ impl Endpoint {
             }
             let v1 = pin!(self.try_version(Version::V1, to, server));
             match select(v2, v1).await {
-                Either::Left((Ok(connected), _)) | Either::Right((Ok(connected), _)) => Ok(connected),
+                Either::Left((Ok(connected), _)) | Either::Right((Ok(connected), _)) => {
+                    Ok(connected)
+                }
                 Either::Left((Err(why), v1)) => v1.await.map_err(|_| why),
                 Either::Right((Err(_), v2)) => v2.await,
             }
@@ -156,14 +162,13 @@ impl Endpoint {
             controlling: client,
             lite: !client,
             local,
-            base,
+            bases: vec![base],
             limits: self.limits,
         }
     }
 }
 
-/// The address that ICE knows a socket by. The kernel chooses the real one for each destination;
-/// nobody is told this one.
+/// The address that ICE knows a socket by; see [`Plan::bases`].
 pub(crate) fn loopback(like: IpAddr) -> IpAddr {
     match like {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -3,9 +3,9 @@
 //! Not here: sockets and timers (`connection`), who the other side is (`noise` above it).
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
@@ -35,9 +35,19 @@ pub(super) struct Plan {
     pub(super) lite: bool,
     /// Of this side.
     pub(super) local: IceCreds,
-    /// Where datagrams leave from, as ICE sees it.
-    pub(super) base: SocketAddr,
+    /// Where datagrams leave from, as ICE sees it: one for each family. The kernel chooses the real
+    /// address for each destination; nobody is told these.
+    pub(super) bases: Vec<SocketAddr>,
     pub(super) limits: ConnectionLimits,
+}
+
+impl Plan {
+    /// Bases of a socket for both families.
+    pub(super) fn bases(port: u16) -> Vec<SocketAddr> {
+        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            .map(|ip: IpAddr| SocketAddr::new(ip, port))
+            .into()
+    }
 }
 
 /// What a link tells.
@@ -67,7 +77,7 @@ pub(super) struct Link {
     seen: Option<Fingerprint>,
     channels: Option<Channels>,
     limits: ConnectionLimits,
-    base: SocketAddr,
+    bases: Vec<SocketAddr>,
     path: Option<SocketAddr>,
     /// Where DTLS came from, until ICE has chosen: a browser starts it before it nominates.
     asked_from: Option<SocketAddr>,
@@ -93,8 +103,10 @@ impl Link {
         let mut ice = IceAgent::new(plan.local);
         ice.set_controlling(plan.controlling);
         ice.set_ice_lite(plan.lite);
-        let base = Candidate::host(plan.base, "udp").map_err(|e| platform(&e))?;
-        ice.add_local_candidate(base);
+        for base in &plan.bases {
+            let base = Candidate::host(*base, "udp").map_err(|e| platform(&e))?;
+            ice.add_local_candidate(base);
+        }
         let config = Config::builder().mtu(DTLS_BYTES).build().map_err(|e| platform(&e))?;
         let mut dtls = Dtls::new_12(Arc::new(config), plan.certificate, now);
         dtls.set_active(plan.dtls_client);
@@ -107,7 +119,7 @@ impl Link {
             seen: None,
             channels: None,
             limits: plan.limits,
-            base: plan.base,
+            bases: plan.bases,
             path: None,
             asked_from: None,
             out: VecDeque::new(),
@@ -122,12 +134,6 @@ impl Link {
     pub(super) fn set_remote(&mut self, credentials: IceCreds, expected: Option<Fingerprint>) {
         self.ice.set_remote_credentials(credentials);
         self.expected = expected;
-    }
-
-    /// Which side begins DTLS, where only the other side's description tells. Before any packet.
-    pub(super) fn set_dtls_client(&mut self, client: bool) {
-        self.dtls_client = client;
-        self.dtls.set_active(client);
     }
 
     /// An address where the other side may be.
@@ -155,9 +161,10 @@ impl Link {
         self.now = now;
         match bytes.first() {
             Some(0..=3) => {
-                if let Ok(message) = StunMessage::parse(bytes) {
-                    let packet =
-                        StunPacket { proto: Protocol::Udp, source: from, destination: self.base, message };
+                let base = self.bases.iter().find(|base| base.is_ipv4() == from.is_ipv4());
+                if let (Ok(message), Some(&destination)) = (StunMessage::parse(bytes), base) {
+                    let proto = Protocol::Udp;
+                    let packet = StunPacket { proto, source: from, destination, message };
                     self.ice.handle_packet(now, packet);
                     self.ice.handle_timeout(now);
                 }
@@ -165,7 +172,8 @@ impl Link {
             Some(20..=63) => {
                 self.asked_from = Some(from);
                 // Keeps DTLS's own clock right; its errors end the connection below.
-                let done = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
+                let done =
+                    self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
                 if let Err(error) = done {
                     self.fail(Failure::Handshake(error.to_string()));
                 }
@@ -265,14 +273,9 @@ impl Link {
         self.fail(Failure::Closed);
     }
 
-    /// Where datagrams go, once ICE has chosen.
-    pub(super) fn path(&self) -> Option<SocketAddr> {
-        self.path
-    }
-
-    /// The time one check on the path takes there and back.
-    pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.ice.nominated_pair_rtt()
+    /// Whether this side begins the DTLS handshake.
+    pub(super) fn is_dtls_client(&self) -> bool {
+        self.dtls_client
     }
 
     fn encrypt(&mut self, packets: &[Bytes]) {
@@ -324,6 +327,7 @@ impl Link {
     fn take_dtls_output(&mut self) {
         let mut record = std::mem::take(&mut self.record);
         loop {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "keys for media are of no use")]
             match self.dtls.poll_output(&mut record) {
                 Output::Packet(bytes) => {
                     if let Some(to) = self.path.or(self.asked_from) {
@@ -353,7 +357,6 @@ impl Link {
                     self.fail(Failure::Closed);
                     break;
                 }
-                // Keys for media, and what later versions may add.
                 _ => {}
             }
         }

@@ -127,7 +127,7 @@ impl Port {
         dropped: Arc<Dropped>,
     ) -> io::Result<(Self, mpsc::Receiver<Caller>)> {
         let (sender, callers) = mpsc::channel(limits.handshakes);
-        Ok((Self::open(bind(address)?, Routes::new(limits, Some(sender), dropped)), callers))
+        Ok((Self::open(bind(address, true)?, Routes::new(limits, Some(sender), dropped)), callers))
     }
 
     /// A port of one session's own.
@@ -138,7 +138,7 @@ impl Port {
         let (sender, inbox) = mpsc::channel(limits.queue);
         let mut routes = Routes::new(limits, None, Arc::default());
         let id = routes.add(sender, String::new(), None);
-        let port = Self::open(bind(address)?, routes);
+        let port = Self::open(bind(address, false)?, routes);
         let (socket, routes) = (Arc::clone(&port.socket), Arc::clone(&port.routes));
         Ok(Session { id, socket, routes, inbox, _port: Some(port) })
     }
@@ -162,7 +162,10 @@ impl Port {
 
 impl Session {
     /// The next datagram; `None` once the port is gone or this session had to make room.
-    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketAddr, Bytes)>> {
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(SocketAddr, Bytes)>> {
         self.inbox.poll_recv(cx)
     }
 
@@ -188,11 +191,12 @@ fn lock(routes: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
     routes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// IPv6 sockets take no IPv4, so both families can have the same port.
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+/// Listeners of IPv6 take no IPv4, so that both families can have the same port; other sockets take
+/// both.
+fn bind(address: SocketAddr, listens: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(listens)?;
     }
     // Only wishes: the system's own limits are enough to work with.
     socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES).unwrap_or_default();
@@ -369,8 +373,7 @@ fn prove(datagram: &[u8]) -> Result<Names, &'static str> {
         .and_then(|name| parse_username(name).map_err(|error| error.name()))?;
     let message = StunMessage::parse(datagram).map_err(|_| "malformed")?;
     let password = names.server_pwd().as_bytes();
-    let good = message
-        .verify(password, |key, parts| DefaultSha1HmacProvider.sha1_hmac(key, parts));
+    let good = message.verify(password, |key, parts| DefaultSha1HmacProvider.sha1_hmac(key, parts));
     if good { Ok(names) } else { Err("integrity") }
 }
 
@@ -391,9 +394,8 @@ impl Network {
     }
 
     fn of_v6(address: Ipv6Addr) -> Self {
-        let near = address.is_loopback()
-            || address.is_unique_local()
-            || address.is_unicast_link_local();
+        let near =
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local();
         if near {
             return Self::Near;
         }

@@ -51,7 +51,7 @@ fn side(address: &str, server: bool, certificate: &Certificate, now: Instant) ->
         controlling: !server,
         lite: server,
         local,
-        base: address,
+        bases: vec![address],
         limits: ConnectionLimits::DEFAULT,
     };
     let mut link = Link::new(plan, now).expect("a link");
@@ -86,7 +86,7 @@ impl World {
 
     fn lost(&mut self) -> bool {
         let random = self.random();
-        self.loss != 0 && random % self.loss == 0
+        self.loss != 0 && random.is_multiple_of(self.loss)
     }
 
     fn step(&mut self) {

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -25,16 +26,50 @@ const ROUNDS_AT_ONCE: usize = 16;
 pub struct Native {
     link: Link,
     session: Session,
+    family: Family,
     timer: Pin<Box<Sleep>>,
     /// What the socket did not take.
     blocked: Option<Datagram>,
     closing: bool,
 }
 
+/// What addresses a socket takes.
+#[derive(Clone, Copy, Debug)]
+enum Family {
+    V4,
+    /// An IPv6 socket, which takes IPv4 addresses in their IPv6 form.
+    Both,
+}
+
+impl Family {
+    fn address(self, to: SocketAddr) -> SocketAddr {
+        match (self, to.ip()) {
+            (Self::Both, IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+            (Self::Both, IpAddr::V6(_)) | (Self::V4, _) => to,
+        }
+    }
+}
+
 impl Native {
     pub(super) fn new(link: Link, session: Session) -> Self {
         let timer = Box::pin(tokio::time::sleep_until(Instant::now().into()));
-        Self { link, session, timer, blocked: None, closing: false }
+        let family = match session.socket().local_addr() {
+            Ok(SocketAddr::V6(_)) => Family::Both,
+            Ok(SocketAddr::V4(_)) | Err(_) => Family::V4,
+        };
+        Self { link, session, family, timer, blocked: None, closing: false }
+    }
+
+    /// Where its socket is bound.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.session.socket().local_addr()
+    }
+
+    pub(super) fn is_dtls_client(&self) -> bool {
+        self.link.is_dtls_client()
     }
 
     pub(super) fn link(&mut self) -> &mut Link {
@@ -82,6 +117,7 @@ impl Native {
         for taken in 0..RECEIVE_AT_ONCE {
             match self.session.poll_receive(cx) {
                 Poll::Ready(Some((from, bytes))) => {
+                    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                     self.link.handle_datagram(Instant::now(), from, &bytes);
                 }
                 Poll::Ready(None) => return Err(Failure::Closed),
@@ -94,7 +130,7 @@ impl Native {
     fn transmit(&mut self, cx: &mut Context<'_>) {
         while let Some(datagram) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
             let socket = self.session.socket();
-            match socket.try_send_to(&datagram.bytes, datagram.to) {
+            match socket.try_send_to(&datagram.bytes, self.family.address(datagram.to)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = Some(datagram);
                     // Ready again already: once more. A broken socket is noticed by its reader.

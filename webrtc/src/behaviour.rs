@@ -1,0 +1,244 @@
+//! `/webrtc` as libp2p sees it: signalling streams on relayed connections.
+//! Invariant: sessions are bounded, with each peer and in all; a session that fails costs the relayed
+//! connection nothing.
+//! Not here: what is said on the streams (`negotiate`), listening and dialling (`transport`).
+
+mod handler;
+
+use std::collections::{HashMap, VecDeque};
+use std::task::{Context, Poll};
+
+use futures::StreamExt as _;
+use futures::channel::{mpsc, oneshot};
+use libp2p_core::Endpoint;
+use libp2p_core::multiaddr::{Multiaddr, Protocol};
+use libp2p_core::transport::PortUse;
+use libp2p_identity::PeerId;
+use libp2p_swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p_swarm::{
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, Stream, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+
+pub use self::handler::{Handler, ToBehaviour, ToHandler};
+use crate::address::Signalled;
+use crate::limits::SignalLimits;
+
+/// Somebody wants a signalling stream to a peer.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) target: Signalled,
+    pub(crate) reply: Reply,
+}
+
+/// Where the stream goes.
+pub(crate) type Reply = oneshot::Sender<Result<Stream, NoStream>>;
+
+/// Why there is no signalling stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoStream {
+    /// The relayed connection could not be made.
+    #[error("the peer cannot be reached through the relay: {0}")]
+    NoCircuit(String),
+    /// The other side does not speak `/webrtc`.
+    #[error("the peer does not take part in /webrtc")]
+    Unsupported,
+    /// The relayed connection broke.
+    #[error("the relayed connection broke")]
+    Broken,
+}
+
+/// What the behaviour tells its transport.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A peer asks for a connection.
+    Caller(PeerId, Stream),
+    /// We can be reached through this relayed address, or no longer.
+    Listen(Multiaddr, bool),
+}
+
+/// See the module's text. Made together with its transport by [`crate::transport::signalled::new`].
+#[derive(Debug)]
+pub struct Behaviour {
+    wishes: mpsc::Receiver<Wish>,
+    news: mpsc::Sender<News>,
+    /// News that the transport has no room for yet. Addresses are few; callers are never kept.
+    waiting: VecDeque<News>,
+    relayed: HashMap<PeerId, Vec<ConnectionId>>,
+    /// Relayed connections that are being dialled for somebody.
+    dialling: HashMap<ConnectionId, (PeerId, Reply)>,
+    actions: VecDeque<Action>,
+    limits: SignalLimits,
+}
+
+type Action = ToSwarm<(), ToHandler>;
+
+impl Behaviour {
+    pub(crate) fn new(
+        wishes: mpsc::Receiver<Wish>,
+        news: mpsc::Sender<News>,
+        limits: SignalLimits,
+    ) -> Self {
+        Self {
+            wishes,
+            news,
+            waiting: VecDeque::new(),
+            relayed: HashMap::new(),
+            dialling: HashMap::new(),
+            actions: VecDeque::new(),
+            limits,
+        }
+    }
+
+    fn open(&mut self, peer: PeerId, connection: ConnectionId, reply: Reply) {
+        self.actions.push_back(ToSwarm::NotifyHandler {
+            peer_id: peer,
+            handler: NotifyHandler::One(connection),
+            event: ToHandler::Open(reply),
+        });
+    }
+
+    fn wish(&mut self, Wish { target, reply }: Wish) {
+        if let Some(connection) = self.relayed.get(&target.peer).and_then(|all| all.first()) {
+            return self.open(target.peer, *connection, reply);
+        }
+        if self.dialling.len() >= self.limits.sessions {
+            return refuse(reply, NoStream::NoCircuit("too many at a time".to_owned()));
+        }
+        let opts = DialOpts::peer_id(target.peer)
+            .addresses(vec![target.circuit])
+            // The peer is being dialled already: by the one who wishes.
+            .condition(PeerCondition::Always)
+            .build();
+        self.dialling.insert(opts.connection_id(), (target.peer, reply));
+        self.actions.push_back(ToSwarm::Dial { opts });
+    }
+
+    fn is_known(&self, peer: &PeerId, connection: ConnectionId) -> bool {
+        self.relayed.get(peer).is_some_and(|all| all.contains(&connection))
+    }
+
+    fn tell(&mut self, news: News) {
+        if let Err(error) = self.news.try_send(news)
+            && error.is_full()
+        {
+            self.waiting.push_back(error.into_inner());
+        }
+    }
+
+    fn address(&mut self, address: &Multiaddr, here: bool) {
+        if let Some(signalled) = Signalled::of_circuit(address) {
+            self.tell(News::Listen(signalled, here));
+        }
+    }
+
+    fn handler(&mut self, peer: PeerId, connection: ConnectionId, relayed: bool) -> Handler {
+        if relayed {
+            self.relayed.entry(peer).or_default().push(connection);
+        }
+        Handler::new(relayed, self.limits.sessions_per_peer)
+    }
+
+    fn forget(&mut self, peer: &PeerId, connection: ConnectionId) {
+        if let Some(all) = self.relayed.get_mut(peer) {
+            all.retain(|known| *known != connection);
+            if all.is_empty() {
+                self.relayed.remove(peer);
+            }
+        }
+    }
+}
+
+fn refuse(reply: Reply, why: NoStream) {
+    // Whoever wished may have given up.
+    reply.send(Err(why)).unwrap_or_default();
+}
+
+/// Whether a connection at this address runs through a relay. A `/webrtc` address names one, but the
+/// connection does not use it.
+fn is_relayed(address: &Multiaddr) -> bool {
+    let has = |wanted: &Protocol<'_>| address.iter().any(|part| part == *wanted);
+    has(&Protocol::P2pCircuit) && !has(&Protocol::WebRTC)
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Handler;
+    type ToSwarm = ();
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(peer, connection, is_relayed(local)))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(peer, connection, is_relayed(address)))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all other events are of no interest")]
+        match event {
+            FromSwarm::ConnectionEstablished(e) => {
+                if let Some((peer, reply)) = self.dialling.remove(&e.connection_id) {
+                    if self.is_known(&peer, e.connection_id) {
+                        self.open(peer, e.connection_id, reply);
+                    } else {
+                        refuse(reply, NoStream::NoCircuit("another way was taken".to_owned()));
+                    }
+                }
+            }
+            FromSwarm::ConnectionClosed(e) => self.forget(&e.peer_id, e.connection_id),
+            FromSwarm::DialFailure(e) => {
+                if let Some((peer, reply)) = self.dialling.remove(&e.connection_id) {
+                    self.forget(&peer, e.connection_id);
+                    refuse(reply, NoStream::NoCircuit(e.error.to_string()));
+                } else if let Some(peer) = e.peer_id {
+                    self.forget(&peer, e.connection_id);
+                }
+            }
+            FromSwarm::ListenFailure(e) => {
+                if let Some(peer) = e.peer_id {
+                    self.forget(&peer, e.connection_id);
+                }
+            }
+            FromSwarm::NewListenAddr(e) => self.address(e.addr, true),
+            FromSwarm::ExpiredListenAddr(e) => self.address(e.addr, false),
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        let ToBehaviour::Stream(stream) = event;
+        // A transport that has no room for it resets the stream by dropping it.
+        self.news.try_send(News::Caller(peer, stream)).unwrap_or_default();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<(), THandlerInEvent<Self>>> {
+        while let Poll::Ready(Some(wish)) = self.wishes.poll_next_unpin(cx) {
+            self.wish(wish);
+        }
+        while !self.waiting.is_empty() && self.news.poll_ready(cx).is_ready() {
+            if let Some(news) = self.waiting.pop_front() {
+                self.tell(news);
+            }
+        }
+        self.actions.pop_front().map_or(Poll::Pending, Poll::Ready)
+    }
+}
