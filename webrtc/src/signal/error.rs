@@ -50,10 +50,10 @@ pub enum SignalError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// More candidates than [`SignalLimits::candidates`].
+    /// More candidates than [`crate::limits::SignalLimits::candidates`].
     #[error("too many candidates")]
     TooMany,
-    /// More bytes in all than [`SignalLimits::total_bytes`].
+    /// More bytes in all than [`crate::limits::SignalLimits::total_bytes`].
     #[error("too many bytes of signalling")]
     TooMuch,
     /// No message, or one of no known type.
@@ -65,7 +65,7 @@ pub enum SignalError {
     /// The offer or the answer cannot be used.
     #[error("bad description: {0}")]
     Sdp(#[from] SdpError),
-    /// No connection within [`SignalLimits::total`].
+    /// No connection within [`crate::limits::SignalLimits::total`].
     #[error("signalling took too long")]
     Timeout,
     /// The stream ended before offer and answer were exchanged.

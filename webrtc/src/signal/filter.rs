@@ -28,13 +28,16 @@ pub fn public_candidate(line: &CandidateLine) -> bool {
     }
 }
 
-/// Not one of the special networks of RFC 6890 that a router keeps off the internet.
+/// Not one of the special networks of RFC 6890, nor multicast.
 fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-    let this_network = ip.octets()[0] == 0;
-    let reserved = ip.octets()[0] >= 224;
-    !(this_network || shared || reserved)
-        && !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation())
+    let special = match ip.octets() {
+        [0, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] | [224..=255, ..] => true,
+        // Shared by the customers of one network (RFC 6598).
+        [100, second, ..] => second & 0xc0 == 64,
+        [_, ..] => false,
+    };
+    let local = ip.is_private() || ip.is_loopback() || ip.is_link_local();
+    !(special || local || ip.is_documentation())
 }
 
 /// Within the global unicast addresses, 2000::/3 (RFC 4291, section 2.4), but not for documentation.

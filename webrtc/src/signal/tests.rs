@@ -482,7 +482,15 @@ fn public_addresses_are_told_from_others() {
         let line = format!("candidate:1 1 udp 1 {address} 1 typ host");
         public_candidate(&CandidateLine::parse(&line).unwrap())
     };
-    for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860::1", "::ffff:8.8.8.8"] {
+    for address in [
+        "8.8.8.8",
+        "100.128.0.1",
+        "172.32.0.1",
+        "192.0.1.1",
+        "198.20.0.1",
+        "2001:4860::1",
+        "::ffff:8.8.8.8",
+    ] {
         assert!(public(address), "{address}");
     }
     for address in [
@@ -497,6 +505,9 @@ fn public_addresses_are_told_from_others() {
         "172.31.255.255",
         "192.168.1.1",
         "192.0.2.1",
+        "192.0.0.1",
+        "198.18.0.1",
+        "198.19.255.255",
         "224.0.0.1",
         "240.0.0.1",
         "255.255.255.255",
