@@ -126,10 +126,8 @@ fn a_flood_of_fin_does_not_grow_anything() {
     for _ in 0..200_000 {
         stream.receive(START, flag(Flag::Fin));
         while let Some(output) = stream.poll_output() {
-            match output {
-                Output::Send(message) => handed += message.len(),
-                other => panic!("{other:?}"),
-            }
+            let Output::Send(message) = output else { panic!("{output:?}") };
+            handed += message.len();
         }
     }
     assert!(handed <= LIMITS.send_high_bytes + LIMITS.send_frame_bytes + 3, "{handed}");

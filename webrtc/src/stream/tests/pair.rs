@@ -386,7 +386,7 @@ impl Pair {
 
 impl Side {
     fn ended(&self) -> bool {
-        self.abandoned || self.read_end.is_some()
+        self.abandoned || (self.read_end.is_some() && !self.writer_waits)
     }
 }
 
