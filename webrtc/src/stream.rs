@@ -88,6 +88,8 @@ pub struct Stream {
     wake_writer: bool,
     /// The latest time that a call brought.
     now: Duration,
+    /// When the caller last looked at the channel's buffer.
+    looked: Duration,
     ignored: u64,
 }
 
@@ -111,6 +113,7 @@ impl Stream {
             wake_reader: false,
             wake_writer: false,
             now: Duration::ZERO,
+            looked: Duration::ZERO,
             ignored: 0,
         }
     }
@@ -154,6 +157,7 @@ impl Stream {
     /// platform does not tell of an empty channel, which closing waits for.
     pub fn set_buffered(&mut self, now: Duration, bytes: usize) {
         self.advance(now);
+        self.looked = self.now;
         if bytes < self.outbox.buffered() {
             // FIN may sit behind a lot of data on a slow path: as long as that moves, the other
             // side cannot be blamed for the silence.
@@ -275,6 +279,7 @@ impl Stream {
     /// Time passed. See [`Stream::set_buffered`].
     pub fn tick(&mut self, now: Duration) {
         self.advance(now);
+        self.looked = self.now;
         if let Writing::Finished { until } = self.writing
             && until <= self.now
         {
@@ -286,7 +291,7 @@ impl Stream {
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
         let pause = self.limits.fin_ack.checked_div(LOOKS).unwrap_or_default();
-        let look = self.now.saturating_add(pause.max(SHORTEST_PAUSE));
+        let look = self.looked.saturating_add(pause.max(SHORTEST_PAUSE));
         let draining = self.outbox.buffered() > 0;
         match (self.channel, &self.writing) {
             (Channel::Closed, _) => None,

@@ -66,7 +66,7 @@ impl Stream {
             if !self.check_unread(frame.data.len()) {
                 return;
             }
-            self.inbox.put(&frame.data);
+            self.inbox.put(&frame.data, self.limits.receive_max_bytes);
             self.update_hold();
             self.wake_reader();
         }

@@ -461,6 +461,7 @@ fn a_sender_that_cannot_be_held_is_reset() {
         stream.receive(START, chunk.clone());
         unread += 16_000;
         assert!(stream.kept_bytes() <= LIMITS.receive_max_bytes);
+        assert!(stream.inbox.capacity() <= LIMITS.receive_max_bytes);
     }
     assert_eq!(outputs(&mut stream, START), [Output::Hold(true)]);
     stream.receive(START, chunk);
