@@ -101,10 +101,10 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for frames of at most `limit` bytes, prefix included.
+    /// A decoder for frames of at most `limit` bytes, prefix included; at least one byte.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, partial: Vec::new(), fresh: Bytes::new() }
+        Self { limit: limit.max(1), partial: Vec::new(), fresh: Bytes::new() }
     }
 
     /// How many bytes it keeps.
@@ -204,8 +204,7 @@ fn prefix(bytes: &[u8], limit: usize) -> Result<Option<Prefix>, FrameError> {
     let mut body_len = 0_u64;
     for (index, byte) in bytes.iter().enumerate() {
         let len = index.saturating_add(1);
-        // Seven bits at a time. `longest` is at most 10, of which the last has but one bit of a u64;
-        // a limit that large cannot be: no message has as many bytes.
+        // Seven bits at a time, and no more bytes than the limit takes: nothing is shifted out.
         let shift = u32::try_from(index.saturating_mul(7)).map_err(|_| FrameError::Prefix)?;
         let bits = u64::from(byte & 0x7f);
         body_len |= bits.checked_shl(shift).ok_or(FrameError::Prefix)?;

@@ -21,10 +21,14 @@ mod tests;
 pub use error::StreamError;
 use inbox::Inbox;
 use outbox::Outbox;
+use steps::{Channel, Reading, Writing};
 
 /// How often within the time for FIN_ACK the caller should look whether the channel is empty. Platforms
 /// tell of the low mark, not of an empty channel.
 const LOOKS: u32 = 100;
+
+/// Never more often than this, however short that time is.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,40 +66,6 @@ pub enum Output {
     CloseChannel,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Reading {
-    Open,
-    /// By FIN, after what is unread.
-    Ended,
-    /// By this side. Flags still count.
-    Stopped,
-    Failed(StreamError),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Writing {
-    Open,
-    /// FIN comes after the queued data.
-    Finishing,
-    /// FIN is handed to the channel; until then FIN_ACK is waited for.
-    Finished {
-        until: Duration,
-    },
-    /// FIN_ACK came, or did not come in time.
-    Over,
-    Failed(StreamError),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Channel {
-    Open,
-    /// Failed: it closes once it is empty, after RESET if that is still due.
-    Failing {
-        reset_due: bool,
-    },
-    Closed,
-}
-
 /// The state of a stream. After every call that may change something the caller takes all of
 /// [`Stream::poll_output`].
 #[derive(Debug)]
@@ -118,6 +88,8 @@ pub struct Stream {
     wake_writer: bool,
     /// The latest time that a call brought.
     now: Duration,
+    /// When the caller last looked at the channel's buffer.
+    looked: Duration,
     ignored: u64,
 }
 
@@ -141,6 +113,7 @@ impl Stream {
             wake_reader: false,
             wake_writer: false,
             now: Duration::ZERO,
+            looked: Duration::ZERO,
             ignored: 0,
         }
     }
@@ -184,6 +157,7 @@ impl Stream {
     /// platform does not tell of an empty channel, which closing waits for.
     pub fn set_buffered(&mut self, now: Duration, bytes: usize) {
         self.advance(now);
+        self.looked = self.now;
         if bytes < self.outbox.buffered() {
             // FIN may sit behind a lot of data on a slow path: as long as that moves, the other
             // side cannot be blamed for the silence.
@@ -199,7 +173,7 @@ impl Stream {
     /// Reads what has come.
     ///
     /// # Errors
-    /// How the stream failed; after [`StreamError::Lost`]'s cause first the rest is given.
+    /// How the stream failed. [`StreamError::Lost`] comes after all that came before it.
     pub fn read(&mut self, into: &mut [u8]) -> Result<Read, StreamError> {
         if !self.inbox.is_empty() {
             let taken = self.inbox.take(into);
@@ -245,11 +219,16 @@ impl Stream {
         }
     }
 
-    /// Ends writing: what is written goes out, then FIN; then FIN_ACK is waited for.
+    /// Ends writing: what is written goes out, then FIN; then FIN_ACK is waited for. To be called
+    /// again by whoever still waits for FIN to go out: then [`Output::WakeWriter`] comes.
     pub fn finish(&mut self, now: Duration) {
         self.advance(now);
-        if self.writing == Writing::Open {
-            self.writing = Writing::Finishing;
+        match self.writing {
+            Writing::Open | Writing::Finishing => {
+                self.writing = Writing::Finishing;
+                self.writer_waits = true;
+            }
+            Writing::Finished { .. } | Writing::Over | Writing::Failed(_) => {}
         }
     }
 
@@ -270,12 +249,15 @@ impl Stream {
 
     /// Ends both halves at once; what is unread and what is not sent yet is dropped.
     pub fn reset(&mut self) {
-        // Where both sides have all that they should have, there is nothing to reset.
-        let told = self.is_done();
+        let done = self.is_done();
         self.inbox.clear();
         self.reading = Reading::Failed(StreamError::Reset);
         self.writing = Writing::Failed(StreamError::Reset);
-        self.fail_channel(!told);
+        // Where both sides have all that they should have, the channel closes as it would anyway.
+        if !done {
+            self.fail_channel(true);
+        }
+        self.update_hold();
         self.wake_both();
     }
 
@@ -297,6 +279,7 @@ impl Stream {
     /// Time passed. See [`Stream::set_buffered`].
     pub fn tick(&mut self, now: Duration) {
         self.advance(now);
+        self.looked = self.now;
         if let Writing::Finished { until } = self.writing
             && until <= self.now
         {
@@ -307,8 +290,8 @@ impl Stream {
     /// When to call [`Stream::set_buffered`] and [`Stream::tick`] next, if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
-        let look =
-            self.now.saturating_add(self.limits.fin_ack.checked_div(LOOKS).unwrap_or_default());
+        let pause = self.limits.fin_ack.checked_div(LOOKS).unwrap_or_default();
+        let look = self.looked.saturating_add(pause.max(SHORTEST_PAUSE));
         let draining = self.outbox.buffered() > 0;
         match (self.channel, &self.writing) {
             (Channel::Closed, _) => None,
@@ -328,6 +311,10 @@ impl Stream {
         if std::mem::take(&mut self.wake_writer) {
             return Some(Output::WakeWriter);
         }
+        if self.hold != self.held && self.channel != Channel::Closed {
+            self.held = self.hold;
+            return Some(Output::Hold(self.hold));
+        }
         match self.channel {
             Channel::Open => {}
             Channel::Failing { reset_due: true } => {
@@ -336,10 +323,6 @@ impl Stream {
             }
             Channel::Failing { reset_due: false } => return self.poll_close(),
             Channel::Closed => return None,
-        }
-        if self.hold != self.held {
-            self.held = self.hold;
-            return Some(Output::Hold(self.hold));
         }
         if let Some(message) = self.outbox.next(&self.limits) {
             return Some(Output::Send(message));

@@ -16,11 +16,23 @@ impl Inbox {
         self.bytes.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    pub(super) fn put(&mut self, data: &[u8]) {
+    /// Takes bytes in, of which there are at most `max` at any time.
+    pub(super) fn put(&mut self, data: &[u8], max: usize) {
+        let wanted = self.bytes.len().saturating_add(data.len());
+        if wanted > self.bytes.capacity() {
+            // Doubles as usual, but not beyond the most that there may be.
+            let grown = self.bytes.capacity().saturating_mul(2).min(max).max(wanted);
+            self.bytes.reserve_exact(grown.saturating_sub(self.bytes.len()));
+        }
         self.bytes.extend(data);
     }
 

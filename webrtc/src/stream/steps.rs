@@ -6,8 +6,42 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Channel, Output, Reading, Stream, StreamError, Writing};
+use super::{Output, Stream, StreamError};
 use crate::frame::{Decoder, Flag, Frame, FrameError};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Open,
+    /// By FIN, after what is unread.
+    Ended,
+    /// By this side. Flags still count.
+    Stopped,
+    Failed(StreamError),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    Open,
+    /// FIN comes after the queued data.
+    Finishing,
+    /// FIN is handed to the channel; until then FIN_ACK is waited for.
+    Finished {
+        until: Duration,
+    },
+    /// FIN_ACK came, or did not come in time.
+    Over,
+    Failed(StreamError),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    Open,
+    /// Failed: it closes once it is empty, after RESET if that is still due.
+    Failing {
+        reset_due: bool,
+    },
+    Closed,
+}
 
 impl Stream {
     pub(super) fn advance(&mut self, now: Duration) {
@@ -32,7 +66,7 @@ impl Stream {
             if !self.check_unread(frame.data.len()) {
                 return;
             }
-            self.inbox.put(&frame.data);
+            self.inbox.put(&frame.data, self.limits.receive_max_bytes);
             self.update_hold();
             self.wake_reader();
         }
@@ -96,6 +130,7 @@ impl Stream {
             Writing::Over | Writing::Failed(_) => {}
         }
         self.fail_channel(tell);
+        self.update_hold();
         self.wake_both();
     }
 
