@@ -12,11 +12,15 @@ use libp2p::core::transport::Boxed;
 use libp2p::core::transport::dummy::DummyTransport;
 use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::{Multiaddr, Protocol};
 use libp2p::{PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, yamux};
 use peerloom_shared::limits;
+use peerloom_shared::net::behaviour::Halves;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
-use peerloom_webrtc::backend::native::Certificate;
+use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
+use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::native::DirectTransport;
+use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
 
 use self::patient::Patient;
 
@@ -29,6 +33,9 @@ pub enum SwarmError {
     /// The system's settings for resolving names could not be read.
     #[error("the system's settings for resolving names cannot be read: {0}")]
     Names(#[from] std::io::Error),
+    /// `/webrtc` has a listener already.
+    #[error("the swarm cannot listen for introductions: {0}")]
+    Listen(#[from] libp2p::TransportError<std::io::Error>),
     /// A protocol refused its settings.
     #[error(transparent)]
     Setup(#[from] peerloom_shared::net::behaviour::SetupError),
@@ -46,22 +53,29 @@ pub fn build(
     let keypair = &settings.keypair;
     let local = keypair.public().to_peer_id();
     let (relay_transport, relay_client) = relay::client::new(local);
-    let transport = transport(keypair, certificate, relay_transport)?;
-    let behaviour = Behaviour::new(settings, relay_client, judge)?;
+    let (transport, webrtc) = transport(keypair, certificate, relay_transport)?;
+    let behaviour = Behaviour::new(settings, Halves { relay_client, webrtc }, judge)?;
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(Duration::from_millis(limits::IDLE_MS))
         .with_max_negotiating_inbound_streams(limits::NEGOTIATING_STREAMS_MAX);
-    Ok(Swarm::new(transport, behaviour, local, config))
+    let mut swarm = Swarm::new(transport, behaviour, local, config);
+    swarm.listen_on(Multiaddr::empty().with(Protocol::WebRTC))?;
+    Ok(swarm)
 }
 
-/// The first that knows an address takes it, so the order matters: WebRTC-direct and relayed
-/// addresses contain parts that other transports would accept.
+/// The first that knows an address takes it, so the order matters: `/webrtc` contains a relayed
+/// address, and that one parts that other transports would accept.
 fn transport(
     keypair: &Keypair,
     certificate: Certificate,
     relay: relay::client::Transport,
-) -> Result<Peers, SwarmError> {
-    let webrtc = DirectTransport::new(keypair.clone(), certificate)
+) -> Result<(Peers, peerloom_webrtc::behaviour::Behaviour), SwarmError> {
+    let limits = ConnectionLimits::DEFAULT;
+    let platform = NativePlatform { certificate: certificate.clone(), limits };
+    let (signalled, behaviour) = signalled::new(platform, SignalledConfig::default());
+    let signalled =
+        signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
+    let direct = DirectTransport::new(keypair.clone(), certificate)
         .map(|(peer, connection), point| {
             let muxer = if point.is_listener() {
                 StreamMuxerBox::new(Patient::new(connection))
@@ -77,8 +91,10 @@ fn transport(
     let tcp = secured(plain_tcp(), keypair)?;
     let mut websocket = libp2p_websocket::Config::new(resolving(plain_tcp())?);
     websocket.set_max_data_size(limits::WEBSOCKET_MESSAGE_BYTES_MAX);
-    let by_address = resolving(either(either(webrtc, quic), tcp))?.boxed();
-    Ok(either(secured(relay, keypair)?, either(secured(websocket, keypair)?, by_address)))
+    let by_address = resolving(either(either(direct, quic), tcp))?.boxed();
+    let streams =
+        either(secured(relay, keypair)?, either(secured(websocket, keypair)?, by_address));
+    Ok((either(signalled, streams), behaviour))
 }
 
 type Peers = Boxed<(PeerId, StreamMuxerBox)>;

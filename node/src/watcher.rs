@@ -53,6 +53,7 @@ impl Observer for Watcher {
             BehaviourEvent::Dcutr(event) => self.libp2p.record(event),
             BehaviourEvent::Ping(_)
             | BehaviourEvent::RelayClient(_)
+            | BehaviourEvent::Webrtc(())
             | BehaviourEvent::AutonatClient(_)
             | BehaviourEvent::AutonatServer(_)
             | BehaviourEvent::Mdns(_) => {}

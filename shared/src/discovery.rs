@@ -10,6 +10,7 @@ mod io;
 mod line;
 mod links;
 mod peers;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,6 +24,7 @@ use self::announce::Announcer;
 use self::line::State;
 use self::links::Links;
 use self::peers::{Connection, Peers};
+use self::upgrade::Upgrades;
 use crate::defence::address::without_peer;
 use crate::defence::book::{Book, Change, Source};
 use crate::defence::rate::Buckets;
@@ -44,6 +46,8 @@ use crate::{Multiaddr, PeerId};
 enum Goal {
     Line(u64),
     Peer(PeerId),
+    /// A direct path to a peer that a relay connects us to.
+    Upgrade(PeerId),
 }
 
 #[derive(Debug)]
@@ -60,6 +64,7 @@ pub struct Discovery {
     rng: SmallRng,
     links: Links,
     peers: Peers,
+    upgrades: Upgrades,
     book: Book,
     dials: BTreeMap<u64, Dial>,
     /// Heard-of peers whose dial succeeded but whose connection was not told yet, and until when it
@@ -83,6 +88,7 @@ impl Discovery {
             rng: SmallRng::seed_from_u64(seed),
             links: Links::new(config.each_link_address),
             peers: Peers::default(),
+            upgrades: Upgrades::default(),
             book: Book::default(),
             dials: BTreeMap::new(),
             arriving: BTreeMap::new(),
@@ -180,7 +186,8 @@ impl Discovery {
         self.links.connected(now.mono, number, &connection);
         self.links.changed = true;
         let direct = connection.outbound && !connection.relayed;
-        self.peers.add(now.mono, number, connection);
+        self.peers.add(now.mono, number, connection.clone());
+        self.upgrades.connected(now.mono, &connection, &self.peers);
         self.arriving.remove(&peer);
         self.book.engage(&peer);
         if direct {
@@ -193,7 +200,9 @@ impl Discovery {
     }
 
     fn disconnected(&mut self, now: Now, number: u64) {
+        let Some(peer) = self.peers.get(number).map(|gone| gone.peer) else { return };
         let Some(last) = self.peers.remove(number) else { return };
+        self.upgrades.disconnected(now.mono, &peer, &self.peers);
         self.links.changed = true;
         self.links.disconnected(now.mono, number, &self.peers, &mut self.rng);
         let Some((peer, since)) = last else { return };
@@ -210,6 +219,11 @@ impl Discovery {
             Goal::Line(line) => {
                 let context = (&self.peers, &self.local, &mut self.rng);
                 self.links.dialed(now.mono, (line, ticket), result, context);
+            }
+            Goal::Upgrade(peer) => {
+                if result.is_err() {
+                    self.upgrades.failed(now.mono, &peer);
+                }
             }
             Goal::Peer(peer) => {
                 self.links.changed = true;
@@ -244,6 +258,11 @@ impl Discovery {
         for line in self.links.due(now.mono) {
             if self.dials.len() < DIALS_MAX {
                 self.dial_line(now, line);
+            }
+        }
+        for peer in self.upgrades.due(now.mono) {
+            if self.dials.len() < DIALS_MAX {
+                self.dial_upgrade(now, peer);
             }
         }
         while self.may_dial_heard() {
@@ -302,6 +321,15 @@ impl Discovery {
         let ticket = self.next_ticket;
         let dial = Output::Dial { ticket, peer: Some(peer), addrs, even_if_connected: false };
         self.dial(now, Goal::Peer(peer), dial);
+    }
+
+    fn dial_upgrade(&mut self, now: Now, peer: PeerId) {
+        let Some(relayed) = self.peers.relayed(&peer) else { return };
+        let addrs = vec![upgrade::address(relayed)];
+        self.upgrades.dialing(&peer);
+        let ticket = self.next_ticket;
+        let dial = Output::Dial { ticket, peer: Some(peer), addrs, even_if_connected: true };
+        self.dial(now, Goal::Upgrade(peer), dial);
     }
 
     fn dial(&mut self, now: Now, goal: Goal, output: Output) {
@@ -377,7 +405,12 @@ impl Machine for Discovery {
         let broken = self.arriving.values().min().copied();
         let links = self.links.next_wake(self.dials.len() < DIALS_MAX);
         let heard = if self.may_dial_heard() { self.book.next_turn() } else { None };
-        [lost, broken, links, heard, self.announcer.next_wake()].into_iter().flatten().min()
+        let free = self.dials.len() < DIALS_MAX;
+        let upgrades = self.upgrades.next_wake().filter(|_| free);
+        [lost, broken, links, heard, upgrades, self.announcer.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

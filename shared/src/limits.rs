@@ -223,6 +223,13 @@ pub const BOOK_FAILURES_MAX: u32 = 10;
 pub const BOOK_SAVE_EVERY_MS: u64 = 3_600_000;
 /// Dials under way to peers only heard of: the other half of all dials stays free for links.
 pub const DIALS_HEARD_MAX: usize = DIALS_MAX / 2;
+/// Time that the accepting side of a relayed connection gives the other one to ask for a direct path,
+/// in ms: a few round trips over a relay, and less than a person waits.
+pub const UPGRADE_YIELD_MS: u64 = 4_000;
+/// The first pause after a direct path could not be made, in ms: a quarter of the next.
+pub const UPGRADE_AGAIN_MS: u64 = 5_000;
+/// Tries for a direct path while a peer is connected over relays: the last comes after half an hour.
+pub const UPGRADE_TRIES_MAX: u32 = 5;
 /// A dial without answer for so long, in ms, counts as failed: three times its own deadline.
 pub const DIAL_LOST_MS: u64 = 3 * DIAL_MS;
 /// A link that held so long, in ms, is redialled at once when it breaks; one that broke earlier

@@ -18,6 +18,8 @@ use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, Transport as _, identify, noise, quic, tcp, yamux,
 };
 use peerloom_tests::{PATIENCE, wait_until};
+use peerloom_webrtc::backend::native::Certificate;
+use peerloom_webrtc::transport::native::DirectTransport;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -220,8 +222,8 @@ where
 
 fn transport(keypair: &Keypair) -> Peers {
     let plain = || tcp::tokio::Transport::new(tcp::Config::default());
-    let certificate = libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng()).expect("made");
-    let webrtc = libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
+    let certificate = Certificate::generate().expect("made");
+    let webrtc = DirectTransport::new(keypair.clone(), certificate)
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let quic = quic::tokio::Transport::new(quic::Config::new(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));

@@ -15,6 +15,7 @@ use peerloom_shared::policy::{PolicySet, Rules};
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::Path;
 use peerloom_shared::{Multiaddr, PeerId};
+use peerloom_webrtc::backend::native::Certificate;
 use tokio::sync::{oneshot, watch};
 
 use crate::inside::{eventually, runtime};
@@ -43,8 +44,7 @@ impl Peer {
             mdns: false,
             seed: 7,
         };
-        let certificate =
-            libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng()).expect("made");
+        let certificate = Certificate::generate().expect("made");
         let swarm = peerloom_node::swarm::build(&settings, certificate, &judge).expect("a swarm");
         let Parts { driver, handle, works, .. } = Driver::parts(swarm, judge, true, None);
         let (stop, stopped) = oneshot::channel::<()>();

@@ -206,7 +206,6 @@ fn a_websocket_link_comes_back() {
 }
 
 #[test]
-#[ignore = "libp2p-webrtc 0.10 never frees the path between two sockets that met once, so this cannot pass"]
 fn a_webrtc_direct_link_comes_back() {
     comes_back(Form::WebrtcDirect);
 }

@@ -60,6 +60,13 @@ impl<B: Backend> Connection<B> {
         Ok(self.substream(id))
     }
 
+    /// A stream on a channel that the backend has opened already.
+    #[cfg(all(feature = "browser", target_arch = "wasm32"))]
+    pub(crate) fn adopt(&mut self, channel: ChannelId) -> Substream<B> {
+        lock(&self.shared).adopt(channel);
+        self.substream(channel)
+    }
+
     /// Does some work, usually on a stream of this connection, while it drives the connection.
     ///
     /// # Errors

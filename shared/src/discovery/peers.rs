@@ -85,6 +85,17 @@ impl Peers {
         direct().find(|c| c.outbound).or_else(|| direct().next())
     }
 
+    /// Whether the peer is connected, and over relays only.
+    pub(super) fn is_relayed_only(&self, peer: &PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|peer| peer.direct == 0)
+    }
+
+    /// A relayed connection to the peer; one that we opened, if there is one.
+    pub(super) fn relayed(&self, peer: &PeerId) -> Option<&Connection> {
+        let relayed = || self.connections.values().filter(|c| c.peer == *peer && c.relayed);
+        relayed().find(|c| c.outbound).or_else(|| relayed().next())
+    }
+
     /// (peers with a direct path, peers with relayed paths only).
     pub(super) fn counts(&self) -> (usize, usize) {
         let direct = self.peers.values().filter(|peer| peer.direct > 0).count();

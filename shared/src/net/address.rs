@@ -22,15 +22,25 @@ pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     })
 }
 
-/// Whether it goes through a relay.
+/// Whether the bytes of a connection at this address go through a relay.
 pub(super) fn is_relayed(address: &Multiaddr) -> bool {
+    needs_relay(address) && !is_signalled(address)
+}
+
+/// Whether it leads nowhere without a relay: through one, or to a peer that one introduces (`/webrtc`).
+pub(super) fn needs_relay(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
-/// Where the other end of an inbound connection is: for a relayed one the relay's address, because
-/// the address it sends back holds nothing but its PeerId.
+/// Whether a relay only introduces the two ends, which then connect directly (`/webrtc`).
+pub(super) fn is_signalled(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::WebRTC)
+}
+
+/// Where the other end of an inbound connection is: where a relay has a part in it, our own address
+/// at the relay, because the address that is sent back holds nothing but a PeerId.
 pub(super) fn inbound(local: &Multiaddr, remote: &Multiaddr) -> Multiaddr {
-    let at = if is_relayed(local) { local } else { remote };
+    let at = if needs_relay(local) { local } else { remote };
     without_peer(at.clone())
 }
 

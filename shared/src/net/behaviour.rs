@@ -70,6 +70,20 @@ pub struct Settings {
     pub seed: u64,
 }
 
+/// Behaviours that were made together with their transports.
+pub struct Halves {
+    /// Of relayed connections.
+    pub relay_client: relay::client::Behaviour,
+    /// Of `/webrtc`.
+    pub webrtc: peerloom_webrtc::behaviour::Behaviour,
+}
+
+impl std::fmt::Debug for Halves {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Halves").finish_non_exhaustive()
+    }
+}
+
 /// A protocol could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up {protocol}: {reason}")]
@@ -93,6 +107,7 @@ pub struct Behaviour {
     pub gossip: Gated<Gossip>,
     pub kad: Gated<kad::Behaviour<MemoryStore>>,
     pub relay_client: relay::client::Behaviour,
+    pub webrtc: peerloom_webrtc::behaviour::Behaviour,
     #[cfg(not(target_arch = "wasm32"))]
     pub relay: Toggle<relay::Behaviour>,
     #[cfg(not(target_arch = "wasm32"))]
@@ -118,7 +133,7 @@ impl Behaviour {
     /// When a protocol refuses its settings, or mDNS cannot watch the network interfaces.
     pub fn new(
         settings: &Settings,
-        relay_client: relay::client::Behaviour,
+        Halves { relay_client, webrtc }: Halves,
         judge: &Judge,
     ) -> Result<Self, SetupError> {
         let local = settings.keypair.public().to_peer_id();
@@ -132,6 +147,7 @@ impl Behaviour {
             gossip: Gated::new(gossip, judge.clone(), "/meshsub"),
             kad: Gated::new(kademlia(local, profile), judge.clone(), KAD_PROTOCOL),
             relay_client,
+            webrtc,
             #[cfg(not(target_arch = "wasm32"))]
             relay: node(profile, || {
                 relay::Behaviour::new(local, super::relay_budget::config(profile, local, judge))

@@ -195,6 +195,7 @@ impl Driver {
             BehaviourEvent::Dcutr(_)
             | BehaviourEvent::AutonatClient(_)
             | BehaviourEvent::AutonatServer(_) => {}
+            BehaviourEvent::Webrtc(()) => {}
             BehaviourEvent::Gate(never) | BehaviourEvent::Limits(never) => match never {},
         }
     }

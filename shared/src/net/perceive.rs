@@ -51,12 +51,12 @@ pub fn by_transport(state: &NetState, change: &Change) -> Option<transport::Inpu
 
 /// Whether this peer has listeners of its own, as nodes have and browsers have not.
 fn listens(state: &NetState) -> bool {
-    state.listen.iter().any(|at| !address::is_relayed(at))
+    state.listen.iter().any(|at| !address::needs_relay(at))
 }
 
 /// Whether the whole internet can reach this peer without a relay.
 fn is_reachable(state: &NetState) -> bool {
-    let direct = |at: &&_| !address::is_relayed(at) && Scope::of(at) == Scope::Global;
+    let direct = |at: &&_| !address::needs_relay(at) && Scope::of(at) == Scope::Global;
     state.external.iter().any(|at| direct(&at))
 }
 

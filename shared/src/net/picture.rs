@@ -2,7 +2,7 @@
 //! Invariant: native nodes and browser peers describe themselves with this one function.
 //! Not here: how any part of it is found out.
 
-use super::address::{is_relayed, with_peer};
+use super::address::{needs_relay, with_peer};
 use super::agent;
 use super::state::NetState;
 use crate::view::{Health, Link, RoomInfo, Status};
@@ -49,7 +49,7 @@ impl Picture<'_> {
             rooms: self.rooms.to_vec(),
             addresses: net.external.iter().map(whole).collect(),
             // A circuit is listed as an address: nothing of ours listens on the relay's socket.
-            listen: net.listen.iter().filter(|at| !is_relayed(at)).map(whole).collect(),
+            listen: net.listen.iter().filter(|at| !needs_relay(at)).map(whole).collect(),
             uptime_ms: self.uptime_ms,
         }
     }

@@ -126,7 +126,9 @@ impl Driver {
                 }
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
-                if self.confirm_listen && !address::is_relayed(&address) {
+                // Where others are introduced to us is as good as the relay, which confirmed itself.
+                let signalled = address::is_signalled(&address);
+                if signalled || (self.confirm_listen && !address::needs_relay(&address)) {
                     self.swarm.add_external_address(address.clone());
                     // The swarm tells of addresses that others confirmed, not of ours.
                     self.state.external.insert(address::without_peer(address.clone()));

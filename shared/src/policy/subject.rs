@@ -32,9 +32,13 @@ impl Subject {
         Self::Peer { id, addr: None, relayed: false }
     }
 
-    /// The other end of a connection, read from its remote address.
+    /// The other end of a connection, read from its remote address. One that a relay introduced has
+    /// an address that nobody told: the IP in it is the relay's.
     #[must_use]
     pub fn connected(id: PeerId, remote: &Multiaddr) -> Self {
+        if remote.iter().any(|part| part == Protocol::WebRTC) {
+            return Self::Peer { id, addr: None, relayed: false };
+        }
         Self::Peer { id, addr: ip_of(remote), relayed: is_circuit(remote) }
     }
 

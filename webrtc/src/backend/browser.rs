@@ -83,6 +83,13 @@ impl Browser {
     }
 }
 
+/// Whether this page can make peer connections at all. Workers cannot, and hardened browsers hide it.
+#[must_use]
+pub fn is_available() -> bool {
+    js_sys::Reflect::get(&js_sys::global(), &"RTCPeerConnection".into())
+        .is_ok_and(|constructor| constructor.is_function())
+}
+
 impl Platform for Browser {
     type Negotiation = Peering;
 

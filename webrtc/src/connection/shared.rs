@@ -119,6 +119,12 @@ impl<B: Backend> Shared<B> {
         Ok(id)
     }
 
+    /// Takes a channel that the backend has opened, or is opening, for a stream of ours.
+    #[cfg(all(feature = "browser", target_arch = "wasm32"))]
+    pub(super) fn adopt(&mut self, id: ChannelId) {
+        self.add(id, true);
+    }
+
     /// Whether the backend has not opened it yet.
     pub(super) fn is_opening(&self, id: ChannelId) -> bool {
         self.slots.get(&id).is_some_and(|slot| slot.opening)

@@ -1,0 +1,82 @@
+//! From a relayed path to a direct one: which peers to ask for `/webrtc`, and when.
+//! Invariant: a peer is asked only while every path to it is relayed, each time later than before,
+//! and at last not again.
+//! Not here: how the two sides agree on a path (`peerloom-webrtc`).
+
+use std::collections::BTreeMap;
+
+use multiaddr::Protocol;
+
+use super::peers::{Connection, Peers};
+use crate::limits::{UPGRADE_AGAIN_MS, UPGRADE_TRIES_MAX, UPGRADE_YIELD_MS};
+use crate::time::Mono;
+use crate::{Multiaddr, PeerId};
+
+#[derive(Debug)]
+struct Wish {
+    /// `None`: not again.
+    at: Option<Mono>,
+    tries: u32,
+    /// Its dial is out.
+    out: bool,
+}
+
+/// Peers to which every path is relayed.
+#[derive(Debug, Default)]
+pub(super) struct Upgrades(BTreeMap<PeerId, Wish>);
+
+impl Upgrades {
+    /// A connection opened. Who opened a relayed one asks at once; the other side gives it time, so
+    /// that not both ask.
+    pub(super) fn connected(&mut self, now: Mono, connection: &Connection, peers: &Peers) {
+        if !peers.is_relayed_only(&connection.peer) {
+            self.0.remove(&connection.peer);
+            return;
+        }
+        let at = Some(if connection.outbound { now } else { now.after(UPGRADE_YIELD_MS) });
+        self.0.entry(connection.peer).or_insert(Wish { at, tries: 0, out: false });
+    }
+
+    /// A connection closed. Where a direct path broke and a relayed one is left, it starts over.
+    pub(super) fn disconnected(&mut self, now: Mono, peer: &PeerId, peers: &Peers) {
+        if !peers.is_relayed_only(peer) {
+            self.0.remove(peer);
+        } else if !self.0.contains_key(peer) {
+            let at = Some(now.after(UPGRADE_YIELD_MS));
+            self.0.insert(*peer, Wish { at, tries: 0, out: false });
+        }
+    }
+
+    /// Peers whose time has come.
+    pub(super) fn due(&self, now: Mono) -> Vec<PeerId> {
+        let due = |wish: &Wish| !wish.out && wish.at.is_some_and(|at| at <= now);
+        self.0.iter().filter(|(_, wish)| due(wish)).map(|(peer, _)| *peer).collect()
+    }
+
+    /// The dial to this peer is out.
+    pub(super) fn dialing(&mut self, peer: &PeerId) {
+        if let Some(wish) = self.0.get_mut(peer) {
+            wish.out = true;
+        }
+    }
+
+    /// The dial to this peer failed.
+    pub(super) fn failed(&mut self, now: Mono, peer: &PeerId) {
+        let Some(wish) = self.0.get_mut(peer) else { return };
+        wish.out = false;
+        wish.tries = wish.tries.saturating_add(1);
+        // Four times as long after each: the path between the two hardly changes by itself.
+        let factor = 4_u64.checked_pow(wish.tries).filter(|_| wish.tries < UPGRADE_TRIES_MAX);
+        wish.at = factor.map(|factor| now.after(UPGRADE_AGAIN_MS.saturating_mul(factor)));
+    }
+
+    /// When the next peer is due.
+    pub(super) fn next_wake(&self) -> Option<Mono> {
+        self.0.values().filter(|wish| !wish.out).filter_map(|wish| wish.at).min()
+    }
+}
+
+/// Where `/webrtc` finds the other end of a relayed connection.
+pub(super) fn address(relayed: &Connection) -> Multiaddr {
+    relayed.address.clone().with(Protocol::WebRTC)
+}
