@@ -5,7 +5,7 @@
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{CheckedConfig, Key, Raw, Sources};
-use crate::error::Exit;
+use crate::error::{Exit, Failure, codes};
 use crate::telemetry::{self, LogLevel, LogSettings};
 
 pub mod chat;
@@ -228,6 +228,25 @@ pub fn run(cli: Cli) -> Exit {
         session.out.failures(&failures);
         failures.exit()
     })
+}
+
+/// Shows what was asked for instead of a verb (help, version), or what is wrong with the command line.
+#[must_use]
+pub fn refused(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        return if error.print().is_ok() { Exit::DONE } else { Exit::FAILURE };
+    }
+    let text = error.render().to_string();
+    let (what, usage) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let what = what.trim_start_matches("error: ").trim();
+    // The command line could not be read, so whether JSON is wanted is read off its words.
+    if std::env::args_os().any(|word| word == "--json") {
+        let failure = Failure::new(&codes::CLI_001, what.to_owned());
+        eprintln!("{}", output::error_json(&failure));
+    } else {
+        eprintln!("error[{}]: {what}\n\n{}", codes::CLI_001.id, usage.trim_end());
+    }
+    Exit::USAGE
 }
 
 #[cfg(test)]

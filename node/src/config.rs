@@ -148,6 +148,12 @@ impl CheckedConfig {
         self.origin(Key::Listen) == Origin::Default
     }
 
+    /// Whether a data folder was named, and no address of a node.
+    #[must_use]
+    pub fn names_a_folder_only(&self) -> bool {
+        self.origin(Key::DataDir) != Origin::Default && self.origin(Key::Http) == Origin::Default
+    }
+
     /// All settings with their origins.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {

@@ -14,12 +14,6 @@ fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     match Cli::try_parse() {
         Ok(cli) => cli::run(cli).into(),
-        Err(error) => {
-            let exit = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
-            match error.print() {
-                Ok(()) => ExitCode::from(exit),
-                Err(_) => ExitCode::FAILURE,
-            }
-        }
+        Err(error) => cli::refused(&error).into(),
     }
 }

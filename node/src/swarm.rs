@@ -2,8 +2,6 @@
 //! Invariant: every limit is set by hand, because the libraries' defaults are made for servers.
 //! Not here: which addresses to listen on or dial.
 
-mod patient;
-
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
@@ -21,8 +19,6 @@ use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
 use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::native::DirectTransport;
 use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
-
-use self::patient::Patient;
 
 /// The swarm could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -76,14 +72,7 @@ fn transport(
     let signalled =
         signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
     let direct = DirectTransport::new(keypair.clone(), certificate)
-        .map(|(peer, connection), point| {
-            let muxer = if point.is_listener() {
-                StreamMuxerBox::new(Patient::new(connection))
-            } else {
-                StreamMuxerBox::new(connection)
-            };
-            (peer, muxer)
-        })
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
         .boxed();
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))

@@ -86,8 +86,6 @@ pub const PING_BROWSER_EVERY_MS: u64 = 4_000;
 pub const PING_BROWSER_TIMEOUT_MS: u64 = 3_000;
 /// A browser's failed pings that close a connection: the failed one was on a fresh stream already.
 pub const PING_BROWSER_FAILURES_MAX: u32 = 1;
-/// How long a WebRTC listener waits for the browser's first stream before it opens its own, in ms.
-pub const WEBRTC_FIRST_STREAM_MS: u64 = 1_000;
 /// Addresses kept for a peer: one per transport and IP family.
 pub const ADDRESSES_MAX: usize = 8;
 /// One address, in bytes: real ones stay below 300.

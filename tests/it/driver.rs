@@ -14,6 +14,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Swarm, Transport as _, noise, relay, swarm, yamux};
 use peerloom_node::root::spawn;
 use peerloom_shared::limits::{DRIVER_DRAIN_MS, LANE_WORK_MAX};
+use peerloom_shared::net::behaviour::Halves;
 use peerloom_shared::net::behaviour::Profile;
 use peerloom_shared::net::driver::Parts;
 use peerloom_shared::net::work::PubsubWork;
@@ -25,6 +26,9 @@ use peerloom_shared::pubsub::Acceptance;
 use peerloom_shared::view::Transport;
 use peerloom_shared::{Multiaddr, PeerId};
 use peerloom_tests::PATIENCE;
+use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
+use peerloom_webrtc::limits::ConnectionLimits;
+use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -70,7 +74,12 @@ fn memory_swarm(keypair: &Keypair, judge: &Judge) -> Swarm<Behaviour> {
         .or_transport(secured(MemoryTransport::default(), keypair))
         .map(|output, _| output.into_inner())
         .boxed();
-    let behaviour = Behaviour::new(&settings, relay_client, judge).expect("a behaviour");
+    // Nobody is introduced over the memory transport.
+    let certificate = Certificate::generate().expect("made");
+    let platform = NativePlatform { certificate, limits: ConnectionLimits::DEFAULT };
+    let (_, webrtc) = signalled::new(platform, SignalledConfig::default());
+    let halves = Halves { relay_client, webrtc };
+    let behaviour = Behaviour::new(&settings, halves, judge).expect("a behaviour");
     Swarm::new(transport, behaviour, local, swarm::Config::with_tokio_executor())
 }
 

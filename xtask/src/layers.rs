@@ -69,6 +69,44 @@ const PURE: Rule = Rule {
     ..OPEN
 };
 
+/// WebRTC without a platform: codecs and rules, of use to any project.
+const RTC: Rule = Rule {
+    package: "peerloom-webrtc",
+    never: &[
+        "actix*",
+        "cedar-policy*",
+        "futures*",
+        "js-sys",
+        "libp2p*",
+        "peerloom-node",
+        "peerloom-shared",
+        "peerloom-wasm-peer",
+        "tokio*",
+        "wasm-bindgen*",
+        "web-sys",
+        "web-time",
+    ],
+    only_own: &["bytes", "prost", "thiserror"],
+    ..OPEN
+};
+
+/// WebRTC on native sockets knows nothing of ours.
+const RTC_NATIVE: Rule = Rule {
+    package: "peerloom-webrtc",
+    features: &["native"],
+    never: &["actix*", "cedar-policy*", "peerloom-node", "peerloom-shared", "peerloom-wasm-peer"],
+    never_own: &["js-sys", "wasm-bindgen*", "web-sys"],
+    ..OPEN
+};
+
+/// WebRTC in a browser has no native parts.
+const RTC_BROWSER: Rule = Rule {
+    features: &["browser"],
+    wasm: true,
+    never_own: &["dimpl", "is", "sctp-proto", "tokio"],
+    ..RTC_NATIVE
+};
+
 /// The protocol with its libp2p glue: still no shell, and of tokio only what runs anywhere.
 const NET: Rule = Rule {
     package: "peerloom-shared",
@@ -95,7 +133,7 @@ const BROWSER: Rule = Rule {
     ..OPEN
 };
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 11] = [
     PURE,
     Rule { wasm: true, ..PURE },
     NET,
@@ -103,6 +141,10 @@ const RULES: [Rule; 7] = [
     NODE,
     BROWSER,
     Rule { wasm: true, ..BROWSER },
+    RTC,
+    Rule { wasm: true, ..RTC },
+    RTC_NATIVE,
+    RTC_BROWSER,
 ];
 
 /// The verb.

@@ -16,6 +16,9 @@ use crate::{layers, sizes, tools};
 /// for every dependency, and all native stages share one set of compiled crates.
 const OURS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
+/// Tests of whole processes and sockets; those that measure memory have a process of their own.
+const WHOLE: [&str; 4] = ["--test", "it", "--test", "hostile"];
+
 const INTEROP: Project = Project { dir: "tests/interop/js", title: "the foreign peer's tests" };
 const BROWSER: Project = Project { dir: "tests/browser", title: "the browser tests" };
 
@@ -114,9 +117,18 @@ fn clippy(_: bool) -> Report {
         report.step(what, cmd.args(args).args(["--", "-D", "warnings"]));
     };
     lint("native", &["--workspace", "--all-targets", "--features", "xtask/bindgen"]);
-    lint("the protocol without features", &["--package", "peerloom-shared", "--all-targets"]);
-    let wasm = ["--package", "peerloom-wasm-peer", "--package", "peerloom-shared"];
-    let how = ["--features", "peerloom-shared/net", "--profile", "wasm-dev"];
+    let pure = ["--package", "peerloom-shared", "--package", "peerloom-webrtc", "--lib"];
+    lint("the pure parts without features", &pure);
+    let wasm = [
+        "--package",
+        "peerloom-wasm-peer",
+        "--package",
+        "peerloom-shared",
+        "--package",
+        "peerloom-webrtc",
+    ];
+    let how =
+        ["--features", "peerloom-shared/net,peerloom-webrtc/browser", "--profile", "wasm-dev"];
     let target = ["--target", wasm_std::TARGET];
     match WasmStd::get() {
         Ok(WasmStd::Toolchain) => lint("wasm32", &[&wasm[..], &how, &target].concat()),
@@ -200,7 +212,7 @@ fn integration(_: bool) -> Report {
     let mut report = Report::default();
     if let Some(node) = node(&mut report) {
         let mut cmd = sh::cargo(&["test"]);
-        cmd.args(OURS).args(["--test", "it"]).env("PEERLOOM_BIN", node);
+        cmd.args(OURS).args(WHOLE).env("PEERLOOM_BIN", node);
         report.tests("integration tests", &mut cmd);
     }
     report
@@ -246,7 +258,7 @@ fn node_against(report: &mut Report, project: &Project) -> Option<Command> {
 /// and features is the one that all stages share.
 fn node(report: &mut Report) -> Option<PathBuf> {
     let mut cmd = sh::cargo(&["build"]);
-    cmd.args(OURS).args(["--bins", "--test", "it"]);
+    cmd.args(OURS).arg("--bins").args(WHOLE);
     println!("building the node");
     let name = format!("peerloom{}", std::env::consts::EXE_SUFFIX);
     let built = sh::run(&mut cmd);

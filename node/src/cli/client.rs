@@ -40,6 +40,11 @@ impl Client {
             Some(api) => api.clone(),
             None => match Running::read(&config.files()) {
                 Some(running) => running.api,
+                // Whoever names a folder means its node, not another one that has the usual port.
+                None if config.names_a_folder_only() => {
+                    let folder = config.data_dir.display();
+                    return Err(unreachable(&format!("no node runs with the folder {folder}")));
+                }
                 None if config.http.port() != 0 => format!("http://{}", config.http),
                 None => return Err(unreachable("the settings name no port")),
             },

@@ -68,6 +68,10 @@ pub fn run(session: &Session, args: DhtArgs) -> Outcome {
     let mut answer: Value = session.client()?.post(&format!("/api/v1/dht/{verb}"), &body)?;
     if let Some(object) = answer.as_object_mut() {
         object.insert("schema".to_owned(), json!(format!("peerloom/dht-{verb}/1")));
+        if hex && let Some(Value::String(text)) = object.get("value") {
+            let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            object.insert("value".to_owned(), json!({ "hex": digits }));
+        }
     }
     session.out.either(&answer, || text(verb, &answer))?;
     let found = match verb {

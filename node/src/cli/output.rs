@@ -236,7 +236,7 @@ pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-fn error_json(failure: &Failure) -> Value {
+pub(super) fn error_json(failure: &Failure) -> Value {
     let mut value = json!(failure.view());
     if let Some(object) = value.as_object_mut() {
         object.insert("schema".to_owned(), json!("peerloom/error/1"));

@@ -1,8 +1,9 @@
 //! Tests of the discovery machine: single steps here, random histories in `random`, whole networks
-//! in `network`.
+//! in `network`, the way to direct paths in `upgrade`.
 
 mod network;
 mod random;
+mod upgrade;
 
 use std::sync::OnceLock;
 
@@ -53,6 +54,8 @@ struct Bench {
     ms: u64,
     /// Dials that were asked for and are not answered.
     dials: Vec<(u64, Option<PeerId>, Vec<Multiaddr>, bool)>,
+    /// The same for dials that a relay is to introduce.
+    upgrades: Vec<(u64, Option<PeerId>, Vec<Multiaddr>, bool)>,
     /// All other outputs since they were last taken.
     other: Vec<Output>,
 }
@@ -60,7 +63,7 @@ struct Bench {
 impl Bench {
     fn new(config: Config) -> Self {
         let machine = Discovery::new(keys(0).public(), 7, config);
-        Self { machine, ms: 0, dials: Vec::new(), other: Vec::new() }
+        Self { machine, ms: 0, dials: Vec::new(), upgrades: Vec::new(), other: Vec::new() }
     }
 
     fn now(&self) -> Now {
@@ -71,7 +74,13 @@ impl Bench {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Dial { ticket, peer, addrs, even_if_connected } => {
-                    self.dials.push((ticket, peer, addrs, even_if_connected));
+                    let introduced = |at: &Multiaddr| at.to_string().ends_with("/webrtc");
+                    let side = if addrs.iter().all(introduced) {
+                        &mut self.upgrades
+                    } else {
+                        &mut self.dials
+                    };
+                    side.push((ticket, peer, addrs, even_if_connected));
                 }
                 other @ (Output::Announce(_)
                 | Output::Judge { .. }

@@ -154,6 +154,7 @@ impl Driver {
     fn progress(&mut self, id: kad::QueryId, result: kad::QueryResult, last: bool) {
         let Some(mut query) = self.owed.queries.remove(&id) else { return };
         let outcome = outcome(&mut query, result).or_else(|| last.then(|| end(&query)));
+        let outcome = outcome.map(|outcome| self.or_own_word(&query.ask, outcome));
         let left = query.reply.is_closed();
         if outcome.is_none() && !left {
             self.owed.queries.insert(id, query);
@@ -164,6 +165,15 @@ impl Driver {
             answer(query.reply, outcome);
         }
         self.finish(&id);
+    }
+
+    /// A walk tells of peers that others know. A peer that we are connected to told us itself.
+    fn or_own_word(&self, ask: &Ask, outcome: Result<Found, NetError>) -> Result<Found, NetError> {
+        let (Ask::FindPeer(peer), Err(NetError::NotFound)) = (ask, &outcome) else {
+            return outcome;
+        };
+        let told = self.state.identities.get(peer).filter(|told| !told.addresses.is_empty());
+        told.map_or(outcome, |told| Ok(Found::Peer { peer: *peer, addrs: told.addresses.clone() }))
     }
 
     fn cancel(&mut self, number: u64) {

@@ -1,7 +1,6 @@
 // Fetches, compiles and starts the WASM module, once for all peers of a page.
 // Invariant: one load is under way at a time; a failed one is forgotten, so that a retry starts afresh.
 // Not here: what the module does.
-import { quietFreedChannels } from "./channels.js";
 import { asPeerloomError, loadFailed, PeerloomError, startFailed, textOf } from "./errors.js";
 import type { Progress } from "./types.js";
 
@@ -45,7 +44,6 @@ export async function loadRaw(wasm?: URL | WebAssembly.Module, onProgress?: List
 
 async function start(wasm?: URL | WebAssembly.Module): Promise<Raw> {
   if (typeof WebAssembly !== "object") throw startFailed("WebAssembly is missing");
-  quietFreedChannels();
   const [raw, compiled] = await Promise.all([glue(), compile(wasm ?? defaultUrl())]);
   try {
     await raw.default({ module_or_path: compiled });

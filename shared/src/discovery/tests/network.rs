@@ -181,7 +181,9 @@ impl Network {
                 if !near.contains(&n) || !near.contains(&target) {
                     continue;
                 }
-                (target, Some(host))
+                // Who was introduced needs the relay no more.
+                let introduced = address.iter().any(|part| part == multiaddr::Protocol::WebRTC);
+                (target, (!introduced).then_some(host))
             } else {
                 (host, None)
             };
@@ -216,7 +218,9 @@ impl Network {
             self.later(end, 40, Event::Tell(Input::DiscoveryPeers(listeners)));
             // A browser gets a reservation from each node it reaches.
             if self.nodes[end].config.relay_only {
-                let circuits = self.neighbours(end).into_iter().map(|relay| {
+                let nodes = self.neighbours(end).into_iter();
+                let nodes = nodes.filter(|near| !self.nodes[*near].config.relay_only);
+                let circuits = nodes.map(|relay| {
                     let at = with_peer(self.nodes[relay].address.clone(), id(relay as u8));
                     at.with(multiaddr::Protocol::P2pCircuit)
                 });
@@ -334,11 +338,15 @@ fn every_pair_of_browsers_meets_over_the_relay_and_again_after_its_restart() {
             network.add(BROWSER, vec![link(0)]);
         }
         network.run(30_000);
-        let pairs = |network: &Network| {
-            let circuits = network.open.values().filter(|(.., relay)| relay.is_some());
-            circuits.map(|(a, b, ..)| (*a.min(b), *a.max(b))).collect::<BTreeSet<_>>()
+        let pairs = |network: &Network, relayed: bool| {
+            let wanted = |(a, b, _, relay): &&(usize, usize, Multiaddr, Option<usize>)| {
+                *a > 0 && *b > 0 && relay.is_some() == relayed
+            };
+            let open = network.open.values().filter(wanted);
+            open.map(|(a, b, ..)| (*a.min(b), *a.max(b))).collect::<BTreeSet<_>>()
         };
-        assert_eq!(pairs(&network).len(), 10, "seed {seed}");
+        assert_eq!(pairs(&network, true).len(), 10, "seed {seed}");
+        assert_eq!(pairs(&network, false).len(), 10, "seed {seed}: direct paths");
         // No more than both ends dialling at the same time.
         let circuits =
             |network: &Network| network.open.values().filter(|(.., relay)| relay.is_some()).count();
@@ -348,7 +356,8 @@ fn every_pair_of_browsers_meets_over_the_relay_and_again_after_its_restart() {
         assert_eq!(circuits(&network), before, "no endless double dialling");
         network.stop(0);
         network.run(10_000);
-        assert!(network.open.is_empty());
+        assert_eq!(pairs(&network, true).len(), 0, "seed {seed} without the relay");
+        assert_eq!(pairs(&network, false).len(), 10, "seed {seed} without the relay");
         network.start(0);
         network.run(15_000);
         for n in 1..6 {
@@ -356,6 +365,6 @@ fn every_pair_of_browsers_meets_over_the_relay_and_again_after_its_restart() {
             assert_eq!(links[0].state, LinkState::Connected, "within 15 s");
         }
         network.run(60_000);
-        assert_eq!(pairs(&network).len(), 10, "seed {seed} after the restart");
+        assert_eq!(pairs(&network, false).len(), 10, "seed {seed} after the restart");
     }
 }
