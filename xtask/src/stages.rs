@@ -20,6 +20,8 @@ const OURS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 const WHOLE: [&str; 4] = ["--test", "it", "--test", "hostile"];
 
 const INTEROP: Project = Project { dir: "tests/interop/js", title: "the foreign peer's tests" };
+const INTEROP_BROWSER: Project =
+    Project { dir: "tests/interop/browser", title: "the foreign browser peer's tests" };
 const BROWSER: Project = Project { dir: "tests/browser", title: "the browser tests" };
 
 /// What a stage found.
@@ -43,7 +45,7 @@ pub(crate) const STAGES: [Stage; 10] = [
     ("wasm", "the browser peer's own tests, in a browser", wasm),
     ("page", "checks and tests of the npm package and the page", page),
     ("it", "whole nodes, as real processes", integration),
-    ("interop", "a foreign peer against the node", interop),
+    ("interop", "foreign peers against the node", interop),
     ("browser", "real browsers against the node", browser),
 ];
 
@@ -222,6 +224,12 @@ fn interop(_: bool) -> Report {
     let mut report = Report::default();
     if let Some(mut cmd) = node_against(&mut report, &INTEROP) {
         report.tests(INTEROP.title, &mut cmd);
+    }
+    // It opens our page too, with what the browser tests have for that.
+    if report.prepare(BROWSER.title, BROWSER.install())
+        && let Some(mut cmd) = node_against(&mut report, &INTEROP_BROWSER)
+    {
+        report.tests(INTEROP_BROWSER.title, &mut cmd);
     }
     report
 }
