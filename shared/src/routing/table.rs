@@ -53,11 +53,10 @@ impl Table {
     /// A connected peer that serves the DHT told its addresses.
     pub(super) fn meet(&mut self, peer: PeerId, told: &[Multiaddr], over: Scope) -> Vec<Change> {
         let (addrs, groups) = self.sift(&peer, told, over);
-        if self.entries.get(&peer).is_some_and(|entry| entry.addrs == addrs) {
-            if let Some(entry) = self.entries.get_mut(&peer) {
-                entry.away = None;
-            }
-            return Vec::new();
+        if let Some(entry) = self.entries.get_mut(&peer).filter(|entry| entry.addrs == addrs) {
+            // While it was away a dial of Kademlia's own may have failed; then it has dropped the peer.
+            let was_away = entry.away.take().is_some();
+            return if was_away { vec![Change::Admit(peer, addrs)] } else { Vec::new() };
         }
         // Kademlia adds addresses and never drops one: only a fresh start gives it exactly these.
         let mut changes = self.expel(&peer);

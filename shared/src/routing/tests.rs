@@ -161,6 +161,19 @@ fn a_peer_that_stays_away_leaves_and_one_that_returns_stays() {
 }
 
 #[test]
+fn a_peer_that_returns_is_told_to_kademlia_again() {
+    let mut bench = Bench::new(false);
+    let meet = |bench: &mut Bench| bench.meet(1, &["/ip4/8.8.8.8/tcp/1"], Scope::Global);
+    meet(&mut bench);
+    bench.tell(Input::Gone { peer: id(1) });
+    // Kademlia may have dropped it after a dial of its own that failed.
+    meet(&mut bench);
+    assert_eq!((bench.admitted.len(), bench.expelled.len()), (2, 0));
+    meet(&mut bench);
+    assert_eq!(bench.admitted.len(), 2);
+}
+
+#[test]
 fn the_table_is_refreshed_first_and_then_in_rhythm() {
     let mut bench = Bench::new(false);
     bench.pass(REFRESH_EVERY_MS * 3);
