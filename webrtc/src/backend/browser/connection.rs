@@ -44,7 +44,7 @@ impl Backend for Connection {
         if let Some(why) = &self.ended {
             return Poll::Ready(Err(why.clone()));
         }
-        self.core.wake_by(cx.waker());
+        self.core.wait(cx);
         Poll::Pending
     }
 

@@ -4,9 +4,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::Context;
 
+use futures_timer::Delay;
 use js_sys::{Function, JSON};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{
@@ -15,7 +18,7 @@ use web_sys::{
 };
 
 use super::inbox::{Inbox, Link, tell};
-use super::js;
+use super::{REFUSED_LINGER, js};
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
 
@@ -38,6 +41,10 @@ pub(super) struct Core {
     /// The SCTP transport, once it exists. Its end is the only early sign that the other side closed
     /// the connection: the connection itself notices no more than silence.
     sctp: Option<JsValue>,
+    /// It has been up once.
+    was_up: bool,
+    /// Runs while refused channels wait to be closed.
+    linger: Option<Delay>,
 }
 
 impl fmt::Debug for Core {
@@ -80,6 +87,8 @@ impl Core {
             _on_channel: on_channel,
             _on_candidate: on_candidate,
             sctp: None,
+            was_up: false,
+            linger: None,
         })
     }
 
@@ -133,14 +142,18 @@ impl Core {
         std::mem::take(&mut self.inbox.borrow_mut().changed)
     }
 
-    /// Who is woken by the next event.
-    pub(super) fn wake_by(&self, waker: &Waker) {
-        let refused = {
-            let mut inbox = self.inbox.borrow_mut();
-            inbox.waker = Some(waker.clone());
-            inbox.take_refused()
-        };
-        drop(refused);
+    /// Has the next event wake the caller, and meanwhile gets rid of channels that were refused.
+    pub(super) fn wait(&mut self, cx: &mut Context<'_>) {
+        self.inbox.borrow_mut().waker = Some(cx.waker().clone());
+        while self.inbox.borrow().has_refused() {
+            let linger = self.linger.get_or_insert_with(|| Delay::new(REFUSED_LINGER));
+            if Pin::new(linger).poll(cx).is_pending() {
+                return;
+            }
+            self.linger = None;
+            self.inbox.borrow_mut().sweep_refused();
+        }
+        self.linger = None;
     }
 
     /// Wakes whoever polls.
@@ -151,12 +164,16 @@ impl Core {
     pub(super) fn health(&mut self) -> Health {
         self.watch_sctp();
         let sctp = self.sctp.as_ref().map(|sctp| js::get(sctp, "state"));
-        if sctp.is_some_and(|state| state == "closed") {
-            return Health::Down(self.or_handshake(Failure::Closed));
+        // Channels report their end each for itself, and what came before it. It all comes.
+        let over = self.inbox.borrow().all_ended();
+        // Before the connection is up this only precedes a failure that the browser names better.
+        if self.was_up && over && sctp.is_some_and(|state| state == "closed") {
+            return Health::Down(Failure::Closed);
         }
         let (state, ice) = (self.pc.connection_state(), self.pc.ice_connection_state());
         let has_state = state != RtcPeerConnectionState::__Invalid;
         if state == RtcPeerConnectionState::Connected {
+            self.was_up = true;
             Health::Up
         } else if state == RtcPeerConnectionState::Closed || ice == RtcIceConnectionState::Closed {
             Health::Down(Failure::Closed)
@@ -166,6 +183,7 @@ impl Core {
             && (ice == RtcIceConnectionState::Connected || ice == RtcIceConnectionState::Completed)
         {
             // Firefox before 113 has no state of the whole connection.
+            self.was_up = true;
             Health::Up
         } else {
             Health::Waiting

@@ -154,7 +154,7 @@ async fn dial(
         Health::Up => Poll::Ready(Ok(())),
         Health::Down(why) => Poll::Ready(Err(why)),
         Health::Waiting => {
-            core.wake_by(cx.waker());
+            core.wait(cx);
             Poll::Pending
         }
     })

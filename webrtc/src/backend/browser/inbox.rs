@@ -50,6 +50,15 @@ struct Slot {
     unread: usize,
 }
 
+/// A channel that its user never hears of.
+struct Refused {
+    wire: Wire,
+    /// RESET has been sent.
+    told: bool,
+    /// It has been seen by [`Inbox::sweep_refused`] since.
+    seen: bool,
+}
+
 /// The queues of one connection.
 pub(super) struct Inbox {
     limits: ConnectionLimits,
@@ -57,8 +66,8 @@ pub(super) struct Inbox {
     early: bool,
     early_opened: usize,
     slots: BTreeMap<ChannelId, Slot>,
-    /// Channels that were refused before they could be written to.
-    refused: BTreeMap<ChannelId, Wire>,
+    /// Channels that were refused and are not closed yet.
+    refused: BTreeMap<ChannelId, Refused>,
     next_id: u64,
     events: VecDeque<Event>,
     candidates: VecDeque<String>,
@@ -97,6 +106,11 @@ impl Inbox {
     pub(super) fn end_early(&mut self) {
         self.early = false;
         self.candidates.clear();
+    }
+
+    /// Whether no channel has anything more to report.
+    pub(super) fn all_ended(&self) -> bool {
+        self.slots.values().all(|slot| slot.ended)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -150,25 +164,49 @@ impl Inbox {
         }
     }
 
-    /// Tells the other side that there is no room, as soon as the channel can carry it.
+    /// Tells the other side that there is no room, as soon as the channel can carry it. It is closed
+    /// a while later by [`Self::sweep_refused`]: in Chromium a channel that is closed while its own
+    /// side still reports its opening never opens there, and loses its messages.
     fn refuse(&mut self, link: &Link, channel: RtcDataChannel) {
+        // None of these is the channel whose handler may be running now.
+        self.refused.retain(|_, refused| !refused.wire.is_closed());
         let id = self.next_id();
         let link = link.clone();
-        let on_change = move |change| {
-            tell(&link, |inbox| {
-                let wire = inbox.refused.get(&id);
-                if let Some(wire) = wire.filter(|_| change == Change::Open) {
-                    wire.reset();
-                }
-            });
-        };
+        let on_change = move |change| tell(&link, |inbox| inbox.refused_change(id, change));
         let wire = Wire::new(channel, 0, |_| {}, on_change);
-        if wire.is_open() {
-            wire.reset();
-        } else if self.refused.len() < self.limits.early_channels {
-            self.refused.insert(id, wire);
-        } else {
-            wire.close();
+        if self.refused.len() >= self.limits.early_channels {
+            return wire.reset();
+        }
+        let is_open = wire.is_open();
+        self.refused.insert(id, Refused { wire, told: false, seen: false });
+        if is_open {
+            self.refused_change(id, Change::Open);
+        }
+    }
+
+    fn refused_change(&mut self, id: ChannelId, change: Change) {
+        let Some(refused) = self.refused.get_mut(&id) else { return };
+        match change {
+            Change::Open if !refused.told => {
+                refused.told = true;
+                refused.wire.tell_reset();
+            }
+            Change::Open | Change::Drained | Change::Closed => {}
+        }
+    }
+
+    /// Whether refused channels wait for [`Self::sweep_refused`].
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.values().any(|refused| refused.told && refused.wire.is_open())
+    }
+
+    /// Closes the refused channels that were told before the last call.
+    pub(super) fn sweep_refused(&mut self) {
+        self.refused.retain(|_, refused| !refused.wire.is_closed());
+        for refused in self.refused.values_mut().filter(|refused| refused.told) {
+            if std::mem::replace(&mut refused.seen, true) {
+                refused.wire.close();
+            }
         }
     }
 
@@ -185,7 +223,11 @@ impl Inbox {
                     self.events.push_back(Event::Drained(id));
                 }
             }
-            Change::Closed => end(slot, id, &mut self.events),
+            Change::Closed => {
+                end(slot, id, &mut self.events);
+                // The connection may be over with its last channel.
+                self.changed = true;
+            }
         }
     }
 
@@ -211,6 +253,7 @@ impl Inbox {
             (Some(_) | None, _) => {
                 slot.wire.reset();
                 end(slot, id, &mut self.events);
+                self.changed = true;
             }
         }
     }
@@ -236,19 +279,12 @@ impl Inbox {
         Some((event, gone))
     }
 
-    /// Refused channels that have been told and are closed.
-    pub(super) fn take_refused(&mut self) -> Vec<Wire> {
-        let (told, rest): (BTreeMap<_, _>, _) =
-            std::mem::take(&mut self.refused).into_iter().partition(|(_, wire)| wire.is_closed());
-        self.refused = rest;
-        told.into_values().collect()
-    }
-
     /// Everything that has handlers, so that it can be dropped.
     pub(super) fn take_all(&mut self) -> Vec<Wire> {
         self.init = None;
         let slots = std::mem::take(&mut self.slots).into_values().map(|slot| slot.wire);
-        slots.chain(std::mem::take(&mut self.refused).into_values()).collect()
+        let refused = std::mem::take(&mut self.refused).into_values().map(|refused| refused.wire);
+        slots.chain(refused).collect()
     }
 
     /// Ends a channel that the user gave up. Its [`Event::Closed`] comes once the browser is done.

@@ -191,7 +191,7 @@ impl Negotiation for Peering {
         let local = match self.next(cx) {
             Ok(Some(local)) => local,
             Ok(None) => {
-                self.core.wake_by(cx.waker());
+                self.core.wait(cx);
                 return Poll::Pending;
             }
             Err(why) => {

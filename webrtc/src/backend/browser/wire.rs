@@ -78,10 +78,17 @@ impl Wire {
         self.channel.close();
     }
 
-    /// Closes with a frame that tells the other side that this was no end of a stream.
+    /// Tells the other side that this is no end of a stream. Where that cannot be sent the closing
+    /// that follows has to do.
+    pub(super) fn tell_reset(&self) {
+        if self.send(&RESET_FRAME).is_err() {
+            self.close();
+        }
+    }
+
+    /// Closes and tells the other side that this is no end of a stream.
     pub(super) fn reset(&self) {
-        // Where it cannot be sent the closing has to tell it.
-        self.send(&RESET_FRAME).unwrap_or_default();
+        self.tell_reset();
         self.close();
     }
 }
