@@ -6,6 +6,7 @@
 mod announce;
 mod choose;
 mod health;
+mod hearsay;
 mod io;
 mod line;
 mod links;
@@ -26,19 +27,15 @@ use self::links::Links;
 use self::peers::{Connection, Peers};
 use self::upgrade::Upgrades;
 use crate::defence::address::without_peer;
-use crate::defence::book::{Book, Change, Source};
+use crate::defence::book::{Book, Change};
 use crate::defence::rate::Buckets;
-use crate::defence::scope::{Scope, acceptable};
 use crate::limits::{
-    ANNOUNCEMENT_ADDRESSES_MAX, ANNOUNCER_BURST, ANNOUNCER_RATE_PER_S, BOOK_RECHECK_MS,
-    DIAL_LOST_MS, DIAL_MS, DIALS_HEARD_MAX, DIALS_MAX, FORWARDER_BURST, FORWARDER_RATE_PER_S,
-    PEER_STABLE_MS, RATE_KEYS_MAX, SLEPT_MS,
+    ANNOUNCER_BURST, ANNOUNCER_RATE_PER_S, BOOK_RECHECK_MS, DIAL_LOST_MS, DIAL_MS, DIALS_HEARD_MAX,
+    DIALS_MAX, FORWARDER_BURST, FORWARDER_RATE_PER_S, PEER_STABLE_MS, RATE_KEYS_MAX, SLEPT_MS,
 };
 use crate::machine::Machine;
-use crate::pubsub::Acceptance;
 use crate::time::{Mono, Now};
 use crate::view;
-use crate::wire::Announcement;
 use crate::{Multiaddr, PeerId};
 
 /// What a dial is for.
@@ -134,53 +131,6 @@ impl Discovery {
         self.dials.values().filter(|dial| matches!(dial.goal, Goal::Peer(_))).count()
     }
 
-    fn hear(&mut self, now: Now, peer: PeerId, addrs: &[Multiaddr], from: (Source, Scope)) {
-        let good: Vec<Multiaddr> = {
-            let mut good: Vec<(Scope, Multiaddr)> = addrs
-                .iter()
-                .take(ANNOUNCEMENT_ADDRESSES_MAX)
-                .filter(|address| choose::is_possible(&self.config, address))
-                .filter_map(|address| {
-                    let scope = acceptable(address, &peer, &self.local, from.1).ok()?;
-                    Some((scope, address.clone()))
-                })
-                .collect();
-            // The book keeps the first ones: those that reach furthest serve us wherever we are.
-            good.sort_by_key(|(scope, _)| std::cmp::Reverse(*scope));
-            good.into_iter().map(|(_, address)| address).collect()
-        };
-        if peer == self.local {
-            return;
-        }
-        self.book.learn(now, peer, &good, from);
-        if self.peers.is_connected(&peer) {
-            self.book.engage(&peer);
-        }
-    }
-
-    fn judge(
-        &mut self,
-        now: Now,
-        (forwarder, over): (PeerId, Scope),
-        author: Option<PeerId>,
-        data: &[u8],
-    ) -> Acceptance {
-        let Some(author) = author else { return Acceptance::Reject };
-        if author == self.local
-            || !self.authors.take(now.mono, author, 1)
-            || !self.forwarders.take(now.mono, forwarder, 1)
-        {
-            return Acceptance::Ignore;
-        }
-        // Not Reject: a key of a kind that we do not know is no fault of the sender.
-        let Ok(announcement) = Announcement::decode(data) else { return Acceptance::Ignore };
-        if announcement.peer() != author {
-            return Acceptance::Ignore;
-        }
-        self.hear(now, author, &announcement.addrs, (Source::Announcement, over));
-        Acceptance::Accept
-    }
-
     fn connected(&mut self, now: Now, number: u64, connection: Connection) {
         let peer = connection.peer;
         self.links.connected(now.mono, number, &connection);
@@ -260,11 +210,7 @@ impl Discovery {
                 self.dial_line(now, line);
             }
         }
-        for peer in self.upgrades.due(now.mono) {
-            if self.dials.len() < DIALS_MAX {
-                self.dial_upgrade(now, peer);
-            }
-        }
+        self.seek_direct_paths(now);
         while self.may_dial_heard() {
             let Some(peer) = self.book.due(now.mono) else { break };
             self.dial_peer(now, peer);
@@ -321,15 +267,6 @@ impl Discovery {
         let ticket = self.next_ticket;
         let dial = Output::Dial { ticket, peer: Some(peer), addrs, even_if_connected: false };
         self.dial(now, Goal::Peer(peer), dial);
-    }
-
-    fn dial_upgrade(&mut self, now: Now, peer: PeerId) {
-        let Some(relayed) = self.peers.relayed(&peer) else { return };
-        let addrs = vec![upgrade::address(relayed)];
-        self.upgrades.dialing(&peer);
-        let ticket = self.next_ticket;
-        let dial = Output::Dial { ticket, peer: Some(peer), addrs, even_if_connected: true };
-        self.dial(now, Goal::Upgrade(peer), dial);
     }
 
     fn dial(&mut self, now: Now, goal: Goal, output: Output) {

@@ -7,8 +7,6 @@ mod filter;
 mod message;
 mod sessions;
 #[cfg(test)]
-mod sim;
-#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;

@@ -42,7 +42,7 @@ pub(crate) const STAGES: [Stage; 10] = [
     ("clippy", "clippy, native and wasm32", clippy),
     ("unit", "unit and documentation tests", unit),
     ("web", "the browser peer, its npm package and the page", build_web),
-    ("wasm", "the browser peer's own tests, in a browser", wasm),
+    ("wasm", "the browser crates' own tests, in a browser", wasm),
     ("page", "checks and tests of the npm package and the page", page),
     ("it", "whole nodes, as real processes", integration),
     ("interop", "foreign peers against the node", interop),
@@ -187,11 +187,17 @@ fn wasm(_: bool) -> Report {
             return report;
         }
     };
-    let mut cmd = sh::cargo(&["test", "--package", "peerloom-wasm-peer", "--test", "browser"]);
-    cmd.args(["--profile", "wasm-dev", "--target", wasm_std::TARGET]);
-    cmd.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
-    cmd.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "60");
-    report.tests("tests of the browser peer", &mut cmd);
+    // One after the other, so that each of them has to have run some.
+    let mut tests = |what: &str, package: &[&str]| {
+        let mut cmd = sh::cargo(&["test", "--test", "browser"]);
+        cmd.args(package).args(["--profile", "wasm-dev", "--target", wasm_std::TARGET]);
+        cmd.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
+        cmd.env("CHROMEDRIVER", &driver).env("WASM_BINDGEN_TEST_TIMEOUT", "60");
+        report.tests(what, &mut cmd);
+    };
+    tests("tests of the browser peer", &["--package", "peerloom-wasm-peer"]);
+    let webrtc = ["--package", "peerloom-webrtc", "--features", "browser"];
+    tests("tests of WebRTC in browsers", &webrtc);
     report
 }
 

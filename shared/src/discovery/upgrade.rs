@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use multiaddr::Protocol;
 
 use super::peers::{Connection, Peers};
-use crate::limits::{UPGRADE_AGAIN_MS, UPGRADE_TRIES_MAX, UPGRADE_YIELD_MS};
-use crate::time::Mono;
+use super::{Discovery, Goal, Output};
+use crate::limits::{DIALS_MAX, UPGRADE_AGAIN_MS, UPGRADE_TRIES_MAX, UPGRADE_YIELD_MS};
+use crate::time::{Mono, Now};
 use crate::{Multiaddr, PeerId};
 
 #[derive(Debug)]
@@ -77,6 +78,23 @@ impl Upgrades {
 }
 
 /// Where `/webrtc` finds the other end of a relayed connection.
-pub(super) fn address(relayed: &Connection) -> Multiaddr {
+fn address(relayed: &Connection) -> Multiaddr {
     relayed.address.clone().with(Protocol::WebRTC)
+}
+
+impl Discovery {
+    /// Asks for all direct paths that are due, as far as dials are free.
+    pub(super) fn seek_direct_paths(&mut self, now: Now) {
+        for peer in self.upgrades.due(now.mono) {
+            if self.dials.len() >= DIALS_MAX {
+                return;
+            }
+            let Some(relayed) = self.peers.relayed(&peer) else { continue };
+            let addrs = vec![address(relayed)];
+            self.upgrades.dialing(&peer);
+            let ticket = self.next_ticket;
+            let dial = Output::Dial { ticket, peer: Some(peer), addrs, even_if_connected: true };
+            self.dial(now, Goal::Upgrade(peer), dial);
+        }
+    }
 }

@@ -18,9 +18,6 @@ const NO_MUNGING = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/'
 const CALLS_MAX = 4
 /** How often two js pages may try in all; see `withoutNode`. */
 const MEETINGS_MAX = 3
-const NODE_LACKS = 'the node does not answer the end of a WebRTC stream (FIN) with FIN_ACK yet'
-const NODE_MISSES = 'the node misses the end of a WebRTC connection, and ends both when the peer is back before that'
-const PAGE_LACKS = 'the page of the node neither takes nor makes calls over /webrtc yet'
 
 let foreign
 let node
@@ -215,7 +212,7 @@ describe('a js page and the node over WebRTC-direct', () => {
   // allowed when the last one is closed, for which it wants FIN_ACK.
   test(
     'streams are closed as fast as they are used: the connection stays',
-    { timeout: 120_000, todo: NODE_LACKS },
+    { timeout: 120_000 },
     checked(async () => {
       await startNode({ transports })
       const peer = await openPeer()
@@ -235,7 +232,7 @@ describe('a js page and the node over WebRTC-direct', () => {
 
   test(
     'a page that hung up and dials again is served again',
-    { timeout: 120_000, todo: NODE_MISSES },
+    { timeout: 120_000 },
     checked(async () => {
       await startNode({ transports })
       const peer = await openPeer()
@@ -328,7 +325,7 @@ describe('a js page and the page of the node over /webrtc', () => {
 
   test(
     'the js page calls',
-    { timeout: 180_000, skip: PAGE_LACKS },
+    { timeout: 180_000 },
     checked(async () => {
       const met = await meet()
       await met.peer.dial(`${node.address('websocket')}/p2p-circuit/webrtc/p2p/${met.pageId}`)
@@ -338,7 +335,7 @@ describe('a js page and the page of the node over /webrtc', () => {
 
   test(
     'the page of the node calls',
-    { timeout: 180_000, skip: PAGE_LACKS },
+    { timeout: 180_000 },
     checked(async () => {
       const met = await meet()
       await met.peer.webrtcAddress()

@@ -8,6 +8,7 @@ mod channels;
 mod dcep;
 mod direct;
 mod link;
+mod network;
 mod peering;
 mod socket;
 mod wire;

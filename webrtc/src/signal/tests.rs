@@ -1,3 +1,5 @@
+mod sim;
+
 use proptest::prelude::*;
 
 use super::message::encode;

@@ -1,7 +1,13 @@
 //! What strangers may send to a listening port. A process of its own, because it measures memory.
 
 #![cfg(all(feature = "native", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 #[path = "../it/harness.rs"]
 mod harness;
@@ -69,7 +75,7 @@ async fn a_flood_of_strange_datagrams_costs_nothing() {
         }
     }
     let start = Instant::now();
-    let client = Client::dial(&server.address).await.expect("an honest client connects");
+    let client = Client::dial(&server.address, None).await.expect("an honest client connects");
     assert!(start.elapsed() < Duration::from_secs(2), "after {:?}", start.elapsed());
     client.echo(100_000).await;
     let grown = memory().saturating_sub(before);
@@ -89,7 +95,7 @@ async fn a_thousand_half_finished_handshakes_make_room() {
         sockets[turn % sockets.len()].send_to(&check(&name), server.socket()).expect("sent");
     }
     let start = Instant::now();
-    let client = Client::dial(&server.address).await.expect("an honest client connects");
+    let client = Client::dial(&server.address, None).await.expect("an honest client connects");
     assert!(start.elapsed() < Duration::from_secs(2), "after {:?}", start.elapsed());
     client.echo(100_000).await;
     let grown = memory().saturating_sub(before);

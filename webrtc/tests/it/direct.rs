@@ -14,7 +14,7 @@ async fn both_versions_connect_and_carry_half_closed_streams() {
     for listen in ["/ip4/127.0.0.1/udp/0/webrtc-direct", "/ip6/::1/udp/0/webrtc-direct"] {
         let server = Server::start(listen).await;
         for version in [Version::V1, Version::V2] {
-            let client = Client::dial_as(&server.address, version).await.expect("connected");
+            let client = Client::dial(&server.address, Some(version)).await.expect("connected");
             assert_eq!(client.server, server.peer);
             for bytes in [0, 1, 16_377, 16_378, 3_000_000] {
                 client.echo(bytes).await;
@@ -26,7 +26,7 @@ async fn both_versions_connect_and_carry_half_closed_streams() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_streams_at_once() {
     let server = Server::start("/ip4/127.0.0.1/udp/0/webrtc-direct").await;
-    let client = Client::dial(&server.address).await.expect("connected");
+    let client = Client::dial(&server.address, None).await.expect("connected");
     let all = (0..64).map(|i| client.echo(10_000 + i));
     futures::future::join_all(all).await;
     // And again, so that channels are used that were closed.
@@ -58,7 +58,7 @@ async fn another_certificate_than_in_the_address_is_refused() {
     let server = Server::start("/ip4/127.0.0.1/udp/0/webrtc-direct").await;
     let other = Certificate::generate().expect("another").fingerprint();
     let direct = Direct { socket: server.socket(), fingerprint: Some(other), peer: None };
-    let refused = Client::dial(&direct.to_multiaddr()).await.err().expect("refused");
+    let refused = Client::dial(&direct.to_multiaddr(), None).await.err().expect("refused");
     assert!(matches!(refused, DirectError::Failed(Failure::Handshake(_))), "{refused}");
 }
 

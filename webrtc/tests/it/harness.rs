@@ -108,17 +108,16 @@ impl Server {
 }
 
 impl Client {
-    pub(crate) async fn dial(address: &Multiaddr) -> Result<Self, DirectError> {
-        let (mut transport, _) = transport();
-        transport.dial(address.clone(), opts()).expect("dialled").await.map(Self::of)
-    }
-
-    pub(crate) async fn dial_as(
+    /// Dials with one version only, or as peers do.
+    pub(crate) async fn dial(
         address: &Multiaddr,
-        version: Version,
+        only: Option<Version>,
     ) -> Result<Self, DirectError> {
         let (transport, _) = transport();
-        let mut transport = transport.only(version);
+        let mut transport = match only {
+            Some(version) => transport.only(version),
+            None => transport,
+        };
         transport.dial(address.clone(), opts()).expect("dialled").await.map(Self::of)
     }
 

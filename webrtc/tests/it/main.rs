@@ -1,7 +1,13 @@
 //! Tests of native peers over this machine's sockets.
 
 #![cfg(feature = "native")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 mod direct;
 mod harness;

@@ -3,6 +3,8 @@
 //! receive window, so a slow reader slows the sender down instead of filling memory.
 //! Not here: encryption and paths (`link`), what the messages mean (`stream`).
 
+mod streams;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -378,102 +380,6 @@ impl Channels {
                 self.close_stream(stream);
             }
         }
-    }
-
-    /// Tells the other side of a channel of ours. Data may follow at once (RFC 8832, section 6).
-    fn announce(&mut self, stream: u16) {
-        let Some(Channel { state: State::Waiting(kind), id, .. }) = self.channels.get(&stream)
-        else {
-            return;
-        };
-        let (kind, id) = (*kind, *id);
-        let Some(association) = &mut self.association else { return };
-        // A negotiated stream may already be there, if the other side has written to it.
-        if association.open_stream(stream, Ppi::Binary).is_err()
-            && association.stream(stream).is_err()
-        {
-            return self.close_stream(stream);
-        }
-        let announced = match kind {
-            Kind::Announced => self.write(stream, &Dcep::open_bytes(""), Ppi::Dcep),
-            Kind::Negotiated(_) => Ok(()),
-        };
-        if announced.is_err() {
-            return self.close_stream(stream);
-        }
-        self.watch(stream);
-        if let Some(channel) = self.channels.get_mut(&stream) {
-            channel.state = State::Open;
-            self.readable.insert(stream);
-            self.events.push_back(Event::Opened(id));
-        }
-    }
-
-    /// Wants to be told when a stream has room again.
-    fn watch(&mut self, stream: u16) {
-        let low = self.limits.stream.send_low_bytes;
-        if let Some(Ok(mut open)) = self.association.as_mut().map(|a| a.stream(stream)) {
-            open.set_buffered_amount_low_threshold(low).unwrap_or_default();
-        }
-    }
-
-    fn write(&mut self, stream: u16, message: &[u8], kind: Ppi) -> Result<(), Failure> {
-        let Some(association) = &mut self.association else { return Err(Failure::Closed) };
-        association
-            .stream(stream)
-            .and_then(|mut open| open.write_with_ppi(message, kind))
-            .map(|_| ())
-            .map_err(|e| Failure::Platform(e.to_string()))
-    }
-
-    fn buffered_on(&mut self, stream: u16) -> usize {
-        self.association
-            .as_mut()
-            .and_then(|association| association.stream(stream).ok()?.buffered_amount().ok())
-            .unwrap_or(0)
-    }
-
-    fn close_stream(&mut self, stream: u16) {
-        if let Some(Ok(mut open)) = self.association.as_mut().map(|a| a.stream(stream))
-            && open.close().is_ok()
-        {
-            self.resetting.insert(stream);
-        }
-        self.forget(stream);
-    }
-
-    fn forget(&mut self, stream: u16) {
-        self.readable.remove(&stream);
-        self.refused.remove(&stream);
-        if let Some(channel) = self.channels.remove(&stream) {
-            self.streams.remove(&channel.id);
-            if matches!(channel.state, State::Open | State::Waiting(_)) {
-                self.events.push_back(Event::Closed(channel.id));
-            }
-        }
-    }
-
-    fn add(&mut self, stream: u16, state: State) -> ChannelId {
-        let id = ChannelId(self.next_channel);
-        self.next_channel = self.next_channel.saturating_add(1);
-        self.channels.insert(stream, Channel { id, state, held: false });
-        self.streams.insert(id, stream);
-        id
-    }
-
-    fn free_stream(&mut self) -> Result<u16, Failure> {
-        // 65,535 names no stream (RFC 8832, section 6); half of the others are ours.
-        for _ in 0..u16::MAX / 2 {
-            let stream = self.next_stream;
-            self.next_stream = match stream.checked_add(2) {
-                Some(next) if next < u16::MAX => next,
-                Some(_) | None => stream % 2,
-            };
-            if !self.channels.contains_key(&stream) && !self.resetting.contains(&stream) {
-                return Ok(stream);
-            }
-        }
-        Err(Failure::Platform("all data channels are in use".to_owned()))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::network::Network;
 use crate::direct::{Names, is_stun, parse_username, username_of};
 use crate::limits::DirectLimits;
 
@@ -90,17 +91,6 @@ struct Entry {
     shaking: Option<Network>,
     /// When its last datagram came.
     heard: Instant,
-}
-
-/// Who shares the blame for too many handshakes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Network {
-    /// Loopback and private ranges: a household or a test.
-    Near,
-    /// A /24.
-    V4([u8; 3]),
-    /// A /48.
-    V6([u16; 3]),
 }
 
 #[derive(Debug)]
@@ -375,31 +365,4 @@ fn prove(datagram: &[u8]) -> Result<Names, &'static str> {
     let password = names.server_pwd().as_bytes();
     let good = message.verify(password, |key, parts| DefaultSha1HmacProvider.sha1_hmac(key, parts));
     if good { Ok(names) } else { Err("integrity") }
-}
-
-impl Network {
-    fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(v4) => Self::of_v4(v4),
-            IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| Self::of_v6(v6), Self::of_v4),
-        }
-    }
-
-    fn of_v4(address: Ipv4Addr) -> Self {
-        if address.is_loopback() || address.is_private() || address.is_link_local() {
-            return Self::Near;
-        }
-        let [a, b, c, _] = address.octets();
-        Self::V4([a, b, c])
-    }
-
-    fn of_v6(address: Ipv6Addr) -> Self {
-        let near =
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local();
-        if near {
-            return Self::Near;
-        }
-        let [a, b, c, ..] = address.segments();
-        Self::V6([a, b, c])
-    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::tests::{LIMITS, candidate, sdp};
-use super::*;
+use super::{LIMITS, candidate, sdp};
 use crate::backend::Failure;
+use crate::signal::*;
 
 /// Xorshift; a seed tells a whole run.
 struct Chance(u64);
