@@ -55,6 +55,7 @@ impl<B: Backend> Connection<B> {
     ///
     /// # Errors
     /// When the backend refuses it.
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
     pub(crate) fn negotiated(&mut self, stream: u16) -> Result<Substream<B>, Failure> {
         let id = lock(&self.shared).open(Kind::Negotiated(stream))?;
         Ok(self.substream(id))
@@ -84,6 +85,7 @@ impl<B: Backend> Connection<B> {
     }
 
     /// Tells the backend something.
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
     pub(crate) fn with_backend<T>(&mut self, work: impl FnOnce(&mut B) -> T) -> T {
         work(lock(&self.shared).backend())
     }

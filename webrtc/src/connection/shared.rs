@@ -62,6 +62,7 @@ impl<B: Backend> Shared<B> {
         }
     }
 
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
     pub(super) fn backend(&mut self) -> &mut B {
         &mut self.backend
     }
