@@ -26,6 +26,12 @@ impl Gauges {
         }
         let refused = group.refused.load(Ordering::Relaxed);
         metrics.count_refused("policy", self.more(("refused", "policy", false), refused));
+        for (outcome, now) in group.webrtc.upgrades.counts() {
+            metrics.count_upgrades(outcome, self.more(("upgrade", outcome, false), now));
+        }
+        for (reason, now) in group.webrtc.dropped.counts() {
+            metrics.count_stun_dropped(reason, self.more(("dropped", reason, false), now));
+        }
         for (action, allowed, denied) in group.net.judge().decisions().each() {
             let name = action.name();
             metrics.count_decision(name, true, self.more(("decision", name, true), allowed));

@@ -25,7 +25,7 @@ use crate::policy::actor::Policy;
 use crate::pubsub::actor::Pubsub;
 use crate::pubsub::outlets::Outlets;
 use crate::routing::actor::Routing;
-use crate::swarm;
+use crate::swarm::{self, WebRtcCounts};
 use crate::transport::actor::{Listening, Transport};
 
 /// One life.
@@ -55,6 +55,8 @@ pub struct Group {
     pub gauges: Vec<(&'static str, Gauge)>,
     /// Connections the gate refused.
     pub refused: Arc<AtomicU64>,
+    /// What WebRTC counts.
+    pub webrtc: WebRtcCounts,
     /// Ends the Driver, with goodbyes.
     pub stop_net: CancellationToken,
     /// Ends the actors.
@@ -81,7 +83,7 @@ impl Boot {
     }
 
     /// Builds the Driver.
-    fn network(&self, judge: &Judge) -> Result<Parts, Failure> {
+    fn network(&self, judge: &Judge) -> Result<(Parts, WebRtcCounts), Failure> {
         let settings = Settings {
             keypair: self.keypair.clone(),
             profile: self.profile(),
@@ -89,9 +91,10 @@ impl Boot {
             mdns: self.config.mdns,
             seed: seed()?,
         };
-        let swarm = swarm::build(&settings, self.certificate.clone(), judge)
+        let (swarm, counts) = swarm::build(&settings, self.certificate.clone(), judge)
             .map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))?;
-        Ok(Driver::parts(swarm, judge.clone(), true, Some(Box::new(self.watcher.clone()))))
+        let watcher = Box::new(self.watcher.clone());
+        Ok((Driver::parts(swarm, judge.clone(), true, Some(watcher)), counts))
     }
 
     /// Builds one life, the lower actors first. Must run on the actors' thread.
@@ -100,7 +103,8 @@ impl Boot {
     /// When the network cannot be set up.
     pub fn build(&self) -> Result<(Group, Driver), Failure> {
         let judge = Judge::new(self.policy.subscribe());
-        let Parts { driver, handle: net, works, refused } = self.network(&judge)?;
+        let (parts, webrtc) = self.network(&judge)?;
+        let Parts { driver, handle: net, works, refused } = parts;
         let (stop_net, stop_actors) = (CancellationToken::new(), CancellationToken::new());
         let birth = |name| self.birth(name, &net, &stop_actors);
         let local = self.keypair.public().to_peer_id();
@@ -139,6 +143,7 @@ impl Boot {
                 ("pubsub", pubsub_lane),
             ],
             refused,
+            webrtc,
             stop_net,
             stop_actors,
         };

@@ -2,6 +2,7 @@
 //! Invariant: every limit is set by hand, because the libraries' defaults are made for servers.
 //! Not here: which addresses to listen on or dial.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
@@ -15,10 +16,10 @@ use libp2p::{PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, yamu
 use peerloom_shared::limits;
 use peerloom_shared::net::behaviour::Halves;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
-use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
+use peerloom_webrtc::backend::native::{Certificate, Dropped, NativePlatform};
 use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::native::DirectTransport;
-use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
+use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
 
 /// The swarm could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,17 @@ pub enum SwarmError {
     Setup(#[from] peerloom_shared::net::behaviour::SetupError),
 }
 
-/// Builds a swarm with all native transports: WebRTC-direct, relayed, QUIC, WebSocket and TCP.
+/// What the WebRTC transports count.
+#[derive(Clone, Debug)]
+pub struct WebRtcCounts {
+    /// How `/webrtc` sessions ended.
+    pub upgrades: Outcomes,
+    /// Datagrams that listeners dropped.
+    pub dropped: Arc<Dropped>,
+}
+
+/// Builds a swarm with all native transports: `/webrtc`, WebRTC-direct, relayed, QUIC, WebSocket and
+/// TCP.
 ///
 /// # Errors
 /// See [`SwarmError`].
@@ -45,18 +56,18 @@ pub fn build(
     settings: &Settings,
     certificate: Certificate,
     judge: &Judge,
-) -> Result<Swarm<Behaviour>, SwarmError> {
+) -> Result<(Swarm<Behaviour>, WebRtcCounts), SwarmError> {
     let keypair = &settings.keypair;
     let local = keypair.public().to_peer_id();
     let (relay_transport, relay_client) = relay::client::new(local);
-    let (transport, webrtc) = transport(keypair, certificate, relay_transport)?;
+    let (transport, webrtc, counts) = transport(keypair, certificate, relay_transport)?;
     let behaviour = Behaviour::new(settings, Halves { relay_client, webrtc }, judge)?;
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(Duration::from_millis(limits::IDLE_MS))
         .with_max_negotiating_inbound_streams(limits::NEGOTIATING_STREAMS_MAX);
     let mut swarm = Swarm::new(transport, behaviour, local, config);
     swarm.listen_on(Multiaddr::empty().with(Protocol::WebRTC))?;
-    Ok(swarm)
+    Ok((swarm, counts))
 }
 
 /// The first that knows an address takes it, so the order matters: `/webrtc` contains a relayed
@@ -65,15 +76,17 @@ fn transport(
     keypair: &Keypair,
     certificate: Certificate,
     relay: relay::client::Transport,
-) -> Result<(Peers, peerloom_webrtc::behaviour::Behaviour), SwarmError> {
+) -> Result<(Peers, peerloom_webrtc::behaviour::Behaviour, WebRtcCounts), SwarmError> {
     let limits = ConnectionLimits::DEFAULT;
     let platform = NativePlatform { certificate: certificate.clone(), limits };
     let (signalled, behaviour) = signalled::new(platform, SignalledConfig::default());
+    let upgrades = signalled.outcomes();
     let signalled =
         signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
-    let direct = DirectTransport::new(keypair.clone(), certificate)
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
-        .boxed();
+    let direct = DirectTransport::new(keypair.clone(), certificate);
+    let counts = WebRtcCounts { upgrades, dropped: direct.dropped() };
+    let direct =
+        direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
         .boxed();
@@ -83,7 +96,7 @@ fn transport(
     let by_address = resolving(either(either(direct, quic), tcp))?.boxed();
     let streams =
         either(secured(relay, keypair)?, either(secured(websocket, keypair)?, by_address));
-    Ok((either(signalled, streams), behaviour))
+    Ok((either(signalled, streams), behaviour, counts))
 }
 
 type Peers = Boxed<(PeerId, StreamMuxerBox)>;

@@ -45,7 +45,8 @@ impl Peer {
             seed: 7,
         };
         let certificate = Certificate::generate().expect("made");
-        let swarm = peerloom_node::swarm::build(&settings, certificate, &judge).expect("a swarm");
+        let (swarm, _) =
+            peerloom_node::swarm::build(&settings, certificate, &judge).expect("a swarm");
         let Parts { driver, handle, works, .. } = Driver::parts(swarm, judge, true, None);
         let (stop, stopped) = oneshot::channel::<()>();
         drop(spawn(driver.run(async move { drop(stopped.await) })));

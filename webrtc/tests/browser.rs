@@ -98,7 +98,7 @@ struct End {
 
 impl End {
     fn of(peering: Peering) -> Self {
-        Self { connection: peering.into_backend(), waiting: VecDeque::new() }
+        Self { connection: peering.into_backend().expect("connected"), waiting: VecDeque::new() }
     }
 }
 

@@ -34,6 +34,12 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+/// How something ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
 /// What became of a gossip message.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GossipLabel {
@@ -68,6 +74,8 @@ pub struct Metrics {
     decisions: Family<DecisionLabel, Counter>,
     reload_failed: Counter,
     refused: Family<ReasonLabel, Counter>,
+    upgrades: Family<ResultLabel, Counter>,
+    stun_dropped: Family<ReasonLabel, Counter>,
     circuits: Gauge,
     gossip: Family<GossipLabel, Counter>,
 }
@@ -92,6 +100,8 @@ impl Metrics {
             decisions: Family::default(),
             reload_failed: Counter::default(),
             refused: Family::default(),
+            upgrades: Family::default(),
+            stun_dropped: Family::default(),
             circuits: Gauge::default(),
             gossip: Family::default(),
         };
@@ -127,6 +137,10 @@ impl Metrics {
         own.register("policy_reload_failed", "Rule files that could not be loaded", failed);
         let refused = self.refused.clone();
         own.register("admission_refused", "Connections refused before use", refused);
+        let upgrades = self.upgrades.clone();
+        own.register("webrtc_upgrades", "Sessions of /webrtc by how they ended", upgrades);
+        let dropped = self.stun_dropped.clone();
+        own.register("stun_dropped", "Datagrams that WebRTC listeners dropped", dropped);
         let circuits = self.circuits.clone();
         own.register("relay_circuits", "Circuits that this node carries", circuits);
         let gossip = self.gossip.clone();
@@ -183,6 +197,16 @@ impl Metrics {
     /// Counts `more` connections that were refused before use.
     pub fn count_refused(&self, reason: &'static str, more: u64) {
         self.refused.get_or_create(&ReasonLabel { reason }).inc_by(more);
+    }
+
+    /// Counts `more` sessions of `/webrtc` that ended so.
+    pub fn count_upgrades(&self, result: &'static str, more: u64) {
+        self.upgrades.get_or_create(&ResultLabel { result }).inc_by(more);
+    }
+
+    /// Counts `more` datagrams that WebRTC listeners dropped.
+    pub fn count_stun_dropped(&self, reason: &'static str, more: u64) {
+        self.stun_dropped.get_or_create(&ReasonLabel { reason }).inc_by(more);
     }
 
     /// Sets how many circuits this node carries.
