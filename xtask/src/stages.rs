@@ -37,7 +37,7 @@ pub(crate) const STAGES: [Stage; 10] = [
     ("clippy", "clippy, native and wasm32", clippy),
     ("unit", "unit and documentation tests", unit),
     ("web", "the browser peer, its npm package and the page", build_web),
-    ("wasm", "the browser peer's own tests, in a browser", wasm),
+    ("wasm", "the browser crates' own tests, in a browser", wasm),
     ("page", "checks and tests of the npm package and the page", page),
     ("it", "whole nodes, as real processes", integration),
     ("interop", "a foreign peer against the node", interop),
@@ -115,8 +115,11 @@ fn clippy(_: bool) -> Report {
     };
     lint("native", &["--workspace", "--all-targets", "--features", "xtask/bindgen"]);
     lint("the protocol without features", &["--package", "peerloom-shared", "--all-targets"]);
-    let wasm = ["--package", "peerloom-wasm-peer", "--package", "peerloom-shared"];
-    let how = ["--features", "peerloom-shared/net", "--profile", "wasm-dev"];
+    let wasm = ["peerloom-wasm-peer", "peerloom-shared", "peerloom-webrtc"]
+        .map(|package| ["--package", package])
+        .concat();
+    let features = "peerloom-shared/net,peerloom-webrtc/browser";
+    let how = ["--features", features, "--profile", "wasm-dev"];
     let target = ["--target", wasm_std::TARGET];
     match WasmStd::get() {
         Ok(WasmStd::Toolchain) => lint("wasm32", &[&wasm[..], &how, &target].concat()),
@@ -173,11 +176,17 @@ fn wasm(_: bool) -> Report {
             return report;
         }
     };
-    let mut cmd = sh::cargo(&["test", "--package", "peerloom-wasm-peer", "--test", "browser"]);
-    cmd.args(["--profile", "wasm-dev", "--target", wasm_std::TARGET]);
-    cmd.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
-    cmd.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "60");
-    report.tests("tests of the browser peer", &mut cmd);
+    // One after the other, so that each of them has to have run some.
+    let mut tests = |what: &str, package: &[&str]| {
+        let mut cmd = sh::cargo(&["test", "--test", "browser"]);
+        cmd.args(package).args(["--profile", "wasm-dev", "--target", wasm_std::TARGET]);
+        cmd.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
+        cmd.env("CHROMEDRIVER", &driver).env("WASM_BINDGEN_TEST_TIMEOUT", "60");
+        report.tests(what, &mut cmd);
+    };
+    tests("tests of the browser peer", &["--package", "peerloom-wasm-peer"]);
+    let webrtc = ["--package", "peerloom-webrtc", "--features", "browser"];
+    tests("tests of WebRTC in browsers", &webrtc);
     report
 }
 

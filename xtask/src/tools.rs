@@ -35,7 +35,7 @@ fn node_version(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-/// The runner of the browser peer's own tests, compiled where it is missing.
+/// The runner of the browser crates' own tests, compiled where it is missing.
 pub(crate) fn wasm_test_runner() -> Outcome<PathBuf> {
     let tools = sh::target().join("tools");
     let runner = tools.join("bin").join(WASM_RUNNER);
@@ -50,7 +50,7 @@ pub(crate) fn wasm_test_runner() -> Outcome<PathBuf> {
 
 /// The driver of Chromium for those tests: on PATH, else Debian's package.
 pub(crate) fn chromedriver() -> Outcome<PathBuf> {
-    let advice = "the browser peer's tests need chromedriver on PATH";
+    let advice = "the browser crates' own tests need chromedriver on PATH";
     if sh::which("chromedriver").is_none() && can_apt() {
         println!("installing chromedriver with apt-get (about 1 minute)");
         apt_install(&["chromium-driver"]).map_err(|why| format!("{why}; {advice}"))?;
