@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem::discriminant;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, join, select};
 use futures_timer::Delay;
-use peerloom_webrtc::backend::browser::{Browser, Connection, Peering};
+use peerloom_webrtc::backend::browser::{Browser, Connection, Peering, dial_direct_any};
 use peerloom_webrtc::backend::{
     Backend, ChannelId, Event, Failure, Kind, Local, Negotiation, Order, Platform, Role,
 };
@@ -28,7 +29,7 @@ const FRAME: usize = 16 * 1024;
 const RESET: &[u8] = &[0x02, 0x08, 0x02];
 
 async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let work = std::pin::pin!(work);
+    let work = pin!(work);
     match select(work, Delay::new(Duration::from_millis(EVENT_MS))).await {
         Either::Left((done, _)) => done,
         Either::Right(_) => panic!("{what}: nothing happened for {EVENT_MS} ms"),
@@ -141,7 +142,7 @@ async fn event(end: &mut End) -> Event {
 
 /// The next event at one end, while the other end is polled as well.
 async fn event_beside(end: &mut End, other: &mut End) -> Event {
-    let mut event = std::pin::pin!(event(end));
+    let mut event = pin!(event(end));
     poll_fn(|cx| {
         while let Poll::Ready(event) = other.connection.poll_event(cx) {
             other.waiting.push_back(event.unwrap());
@@ -437,6 +438,14 @@ async fn dropping_at_any_moment_leaves_no_error_in_the_page() {
         }
         if steps % 2 == 0 { drop(both.a) } else { drop(both.b) }
     }
+    // A dialler that libp2p gives up: it wants one that it could send to another thread.
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let nowhere = "192.0.2.1:9".parse().unwrap();
+    let dial = sendable(dial_direct_any(nowhere, [0; 32], ConnectionLimits::DEFAULT));
+    let step = Both::new(ConnectionLimits::DEFAULT).connected();
+    assert!(matches!(select(pin!(dial), pin!(step)).await, Either::Right(_)));
     // In the middle of traffic.
     for round in 0..6 {
         let (mut a, mut b) = pair(ConnectionLimits::DEFAULT).await;
