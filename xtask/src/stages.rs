@@ -121,16 +121,11 @@ fn clippy(_: bool) -> Report {
     lint("native", &["--workspace", "--all-targets", "--features", "xtask/bindgen"]);
     let pure = ["--package", "peerloom-shared", "--package", "peerloom-webrtc", "--lib"];
     lint("the pure parts without features", &pure);
-    let wasm = [
-        "--package",
-        "peerloom-wasm-peer",
-        "--package",
-        "peerloom-shared",
-        "--package",
-        "peerloom-webrtc",
-    ];
-    let how =
-        ["--features", "peerloom-shared/net,peerloom-webrtc/browser", "--profile", "wasm-dev"];
+    let wasm = ["peerloom-wasm-peer", "peerloom-shared", "peerloom-webrtc"]
+        .map(|package| ["--package", package])
+        .concat();
+    let features = "peerloom-shared/net,peerloom-webrtc/browser";
+    let how = ["--features", features, "--profile", "wasm-dev"];
     let target = ["--target", wasm_std::TARGET];
     match WasmStd::get() {
         Ok(WasmStd::Toolchain) => lint("wasm32", &[&wasm[..], &how, &target].concat()),

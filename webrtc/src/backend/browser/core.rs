@@ -178,7 +178,7 @@ impl Core {
         } else if state == RtcPeerConnectionState::Closed || ice == RtcIceConnectionState::Closed {
             Health::Down(Failure::Closed)
         } else if state == RtcPeerConnectionState::Failed || ice == RtcIceConnectionState::Failed {
-            Health::Down(self.or_handshake(Failure::NoPath))
+            Health::Down(self.failure(ice))
         } else if !has_state
             && (ice == RtcIceConnectionState::Connected || ice == RtcIceConnectionState::Completed)
         {
@@ -190,13 +190,13 @@ impl Core {
         }
     }
 
-    /// The failure of the handshake, if that is the reason; else what it looks like from outside.
-    fn or_handshake(&self, seen: Failure) -> Failure {
-        let dtls = self.sctp.as_ref().map(|sctp| js::get(&js::get(sctp, "transport"), "state"));
-        if dtls.is_some_and(|state| state == "failed") {
-            Failure::Handshake("the browser gave DTLS up".to_owned())
+    /// A new connection fails by its path or by its handshake, and the path has a state of its own.
+    /// That of the handshake is not asked, because it changes too late.
+    fn failure(&self, ice: RtcIceConnectionState) -> Failure {
+        if self.was_up || ice == RtcIceConnectionState::Failed {
+            Failure::NoPath
         } else {
-            seen
+            Failure::Handshake("the browser gave it up".to_owned())
         }
     }
 
