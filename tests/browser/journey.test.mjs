@@ -71,7 +71,7 @@ for (const [mode, { listen, links }] of Object.entries(MODES)) {
       until(
         async () =>
           (await window.peers()).some(
-            (peer) => peer.id === id && peer.path === 'direct' && peer.transports.includes('webrtc'),
+            (peer) => peer.id === id && peer.path === 'direct' && peer.transports.split(' ').includes('webrtc'),
           ),
         40_000,
         `a direct path to ${name}`,

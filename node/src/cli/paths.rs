@@ -18,7 +18,7 @@ pub fn run(session: &Session) -> Outcome {
     let config = session.config()?;
     let files = config.files();
     let file = session.sources(Vec::new()).file();
-    let rows: [(&str, &str, Option<PathBuf>); 8] = [
+    let rows: [(&str, &str, Option<PathBuf>); 9] = [
         ("config", "config", file),
         ("dataDir", "data folder", Some(files.dir().to_owned())),
         ("identityKey", "identity key", Some(files.identity_key())),
@@ -26,6 +26,7 @@ pub fn run(session: &Session) -> Outcome {
         ("adminToken", "API token", Some(config.token_file.clone())),
         ("store", "database", Some(files.store())),
         ("lock", "lock", Some(files.lock())),
+        ("running", "running node", Some(files.running())),
         ("rules", "rules", Some(files.rules())),
     ];
     let mut value = json!({ "schema": "peerloom/paths/1" });

@@ -32,9 +32,9 @@ const WHILE_DOWN = [
   /^WebSocket connection to 'ws:\/\/127\.0\.0\.1:\d+\/?' failed/,
 ]
 
-/** Starts the browser; it gets a new empty profile. */
-export async function startBrowser() {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS, timeout: 60_000 })
+/** Starts the browser, with further switches if given; it gets a new empty profile. */
+export async function startBrowser({ args = [] } = {}) {
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...ARGS, ...args], timeout: 60_000 })
   return {
     /** A new window with a storage of its own, at `address`. `init`: script that runs before the page's own. */
     async open(address, { init, ...context } = {}) {

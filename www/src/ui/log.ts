@@ -232,7 +232,7 @@ export class Log extends View {
     return html`<div class="empty" data-testid="alone">
       ${loom}
       <h3>${this.say("empty.alone")}</h3>
-      <p class="soft">${this.say("empty.aloneHint")}</p>
+      <p class="soft">${this.say(isLoopback(location.hostname) ? "empty.aloneHere" : "empty.aloneHint")}</p>
       <div class="link">
         <input readonly aria-label=${this.say("empty.link")} .value=${link} @focus=${selectAll} />
         <button class="primary" data-testid="copy-link" @click=${() => void this.#copy(link)}>
@@ -242,7 +242,6 @@ export class Log extends View {
       </div>
       ${this.#copier.failed === "link" ? html`<p role="alert">${this.say("copyFailed")}</p>` : nothing}
       <code class="mono">peerloom chat ${room.name}</code>
-      ${isLoopback(location.hostname) ? html`<p class="soft">${this.say("empty.aloneLocal")}</p>` : nothing}
     </div>`;
   }
 
