@@ -24,6 +24,9 @@ const INTEROP_BROWSER: Project =
     Project { dir: "tests/interop/browser", title: "the foreign browser peer's tests" };
 const BROWSER: Project = Project { dir: "tests/browser", title: "the browser tests" };
 
+/// They need nothing from npm.
+const GO_TESTS: &str = "tests/interop/go/go.test.mjs";
+
 /// What a stage found.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -231,6 +234,13 @@ fn interop(_: bool) -> Report {
         && let Some(mut cmd) = node_against(&mut report, &INTEROP_BROWSER)
     {
         report.tests(INTEROP_BROWSER.title, &mut cmd);
+    }
+    // They skip themselves, with that reason, where there is no Go.
+    if let Some(node) = node(&mut report) {
+        let mut cmd = sh::command("node");
+        cmd.args(["--test", "--test-force-exit", "--test-reporter=tap", GO_TESTS]);
+        cmd.env("PEERLOOM_BIN", node);
+        report.tests("the Go peer's tests", &mut cmd);
     }
     report
 }
