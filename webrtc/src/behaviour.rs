@@ -5,7 +5,7 @@
 
 mod handler;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use futures::StreamExt as _;
@@ -65,9 +65,10 @@ pub struct Behaviour {
     news: mpsc::Sender<News>,
     /// News that the transport has no room for yet. Addresses are few; callers are never kept.
     waiting: VecDeque<News>,
-    relayed: HashMap<PeerId, Vec<ConnectionId>>,
+    /// Relayed connections; a list, for they are few, and every map costs a page to load.
+    relayed: Vec<(PeerId, ConnectionId)>,
     /// Relayed connections that are being dialled for somebody.
-    dialling: HashMap<ConnectionId, (PeerId, Reply)>,
+    dialling: Vec<(ConnectionId, PeerId, Reply)>,
     actions: VecDeque<Action>,
     limits: SignalLimits,
 }
@@ -84,8 +85,8 @@ impl Behaviour {
             wishes,
             news,
             waiting: VecDeque::new(),
-            relayed: HashMap::new(),
-            dialling: HashMap::new(),
+            relayed: Vec::new(),
+            dialling: Vec::new(),
             actions: VecDeque::new(),
             limits,
         }
@@ -100,8 +101,10 @@ impl Behaviour {
     }
 
     fn wish(&mut self, Wish { target, reply }: Wish) {
-        if let Some(connection) = self.relayed.get(&target.peer).and_then(|all| all.first()) {
-            return self.open(target.peer, *connection, reply);
+        if let Some(&(peer, connection)) =
+            self.relayed.iter().find(|(peer, _)| *peer == target.peer)
+        {
+            return self.open(peer, connection, reply);
         }
         if self.dialling.len() >= self.limits.sessions {
             return refuse(reply, NoStream::NoCircuit("too many at a time".to_owned()));
@@ -111,12 +114,19 @@ impl Behaviour {
             // The peer is being dialled already: by the one who wishes.
             .condition(PeerCondition::Always)
             .build();
-        self.dialling.insert(opts.connection_id(), (target.peer, reply));
+        self.dialling.push((opts.connection_id(), target.peer, reply));
         self.actions.push_back(ToSwarm::Dial { opts });
     }
 
     fn is_known(&self, peer: &PeerId, connection: ConnectionId) -> bool {
-        self.relayed.get(peer).is_some_and(|all| all.contains(&connection))
+        self.relayed.contains(&(*peer, connection))
+    }
+
+    /// The wish that a connection was dialled for.
+    fn dialled(&mut self, connection: ConnectionId) -> Option<(PeerId, Reply)> {
+        let at = self.dialling.iter().position(|(dialled, ..)| *dialled == connection)?;
+        let (_, peer, reply) = self.dialling.swap_remove(at);
+        Some((peer, reply))
     }
 
     fn tell(&mut self, news: News) {
@@ -135,18 +145,13 @@ impl Behaviour {
 
     fn handler(&mut self, peer: PeerId, connection: ConnectionId, relayed: bool) -> Handler {
         if relayed {
-            self.relayed.entry(peer).or_default().push(connection);
+            self.relayed.push((peer, connection));
         }
         Handler::new(relayed, self.limits.sessions_per_peer)
     }
 
     fn forget(&mut self, peer: &PeerId, connection: ConnectionId) {
-        if let Some(all) = self.relayed.get_mut(peer) {
-            all.retain(|known| *known != connection);
-            if all.is_empty() {
-                self.relayed.remove(peer);
-            }
-        }
+        self.relayed.retain(|known| *known != (*peer, connection));
     }
 }
 
@@ -191,7 +196,7 @@ impl NetworkBehaviour for Behaviour {
         #[expect(clippy::wildcard_enum_match_arm, reason = "all other events are of no interest")]
         match event {
             FromSwarm::ConnectionEstablished(e) => {
-                if let Some((peer, reply)) = self.dialling.remove(&e.connection_id) {
+                if let Some((peer, reply)) = self.dialled(e.connection_id) {
                     if self.is_known(&peer, e.connection_id) {
                         self.open(peer, e.connection_id, reply);
                     } else {
@@ -201,7 +206,7 @@ impl NetworkBehaviour for Behaviour {
             }
             FromSwarm::ConnectionClosed(e) => self.forget(&e.peer_id, e.connection_id),
             FromSwarm::DialFailure(e) => {
-                if let Some((peer, reply)) = self.dialling.remove(&e.connection_id) {
+                if let Some((peer, reply)) = self.dialled(e.connection_id) {
                     self.forget(&peer, e.connection_id);
                     refuse(reply, NoStream::NoCircuit(e.error.to_string()));
                 } else if let Some(peer) = e.peer_id {

@@ -12,6 +12,8 @@ pub mod backend;
 #[cfg(feature = "libp2p")]
 pub mod behaviour;
 #[cfg(feature = "libp2p")]
+mod by_id;
+#[cfg(feature = "libp2p")]
 pub mod connection;
 pub mod direct;
 pub mod frame;

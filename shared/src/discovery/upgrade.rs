@@ -3,8 +3,6 @@
 //! and at last not again.
 //! Not here: how the two sides agree on a path (`peerloom-webrtc`).
 
-use std::collections::BTreeMap;
-
 use multiaddr::Protocol;
 
 use super::peers::{Connection, Peers};
@@ -24,27 +22,28 @@ struct Wish {
 
 /// Peers to which every path is relayed.
 #[derive(Debug, Default)]
-pub(super) struct Upgrades(BTreeMap<PeerId, Wish>);
+pub(super) struct Upgrades(Vec<(PeerId, Wish)>);
 
 impl Upgrades {
     /// A connection opened. Who opened a relayed one asks at once; the other side gives it time, so
     /// that not both ask.
     pub(super) fn connected(&mut self, now: Mono, connection: &Connection, peers: &Peers) {
         if !peers.is_relayed_only(&connection.peer) {
-            self.0.remove(&connection.peer);
-            return;
+            return self.forget(&connection.peer);
         }
         let at = Some(if connection.outbound { now } else { now.after(UPGRADE_YIELD_MS) });
-        self.0.entry(connection.peer).or_insert(Wish { at, tries: 0, out: false });
+        if self.wish(&connection.peer).is_none() {
+            self.0.push((connection.peer, Wish { at, tries: 0, out: false }));
+        }
     }
 
     /// A connection closed. Where a direct path broke and a relayed one is left, it starts over.
     pub(super) fn disconnected(&mut self, now: Mono, peer: &PeerId, peers: &Peers) {
         if !peers.is_relayed_only(peer) {
-            self.0.remove(peer);
-        } else if !self.0.contains_key(peer) {
+            self.forget(peer);
+        } else if self.wish(peer).is_none() {
             let at = Some(now.after(UPGRADE_YIELD_MS));
-            self.0.insert(*peer, Wish { at, tries: 0, out: false });
+            self.0.push((*peer, Wish { at, tries: 0, out: false }));
         }
     }
 
@@ -56,14 +55,14 @@ impl Upgrades {
 
     /// The dial to this peer is out.
     pub(super) fn dialing(&mut self, peer: &PeerId) {
-        if let Some(wish) = self.0.get_mut(peer) {
+        if let Some(wish) = self.wish(peer) {
             wish.out = true;
         }
     }
 
     /// The dial to this peer failed.
     pub(super) fn failed(&mut self, now: Mono, peer: &PeerId) {
-        let Some(wish) = self.0.get_mut(peer) else { return };
+        let Some(wish) = self.wish(peer) else { return };
         wish.out = false;
         wish.tries = wish.tries.saturating_add(1);
         // Four times as long after each: the path between the two hardly changes by itself.
@@ -73,7 +72,15 @@ impl Upgrades {
 
     /// When the next peer is due.
     pub(super) fn next_wake(&self) -> Option<Mono> {
-        self.0.values().filter(|wish| !wish.out).filter_map(|wish| wish.at).min()
+        self.0.iter().filter(|(_, wish)| !wish.out).filter_map(|(_, wish)| wish.at).min()
+    }
+
+    fn wish(&mut self, peer: &PeerId) -> Option<&mut Wish> {
+        self.0.iter_mut().find(|(known, _)| known == peer).map(|(_, wish)| wish)
+    }
+
+    fn forget(&mut self, peer: &PeerId) {
+        self.0.retain(|(known, _)| known != peer);
     }
 }
 

@@ -2,7 +2,7 @@
 //! Invariant: each call leaves no output of a stream behind, so nothing waits without a waker.
 //! Not here: who may open streams to whom (libp2p), the lock (`connection`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use futures_timer::Delay;
 use web_time::Instant;
 
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
+use crate::by_id::ById;
 use crate::limits::ConnectionLimits;
 use crate::stream::{Output, Stream};
 
@@ -39,7 +40,7 @@ pub(super) struct Shared<B> {
     limits: ConnectionLimits,
     /// The other side is not known yet.
     pub(super) early: bool,
-    slots: BTreeMap<ChannelId, Slot>,
+    slots: ById<Slot>,
     incoming: VecDeque<ChannelId>,
     driver: Option<Waker>,
     start: Instant,
@@ -53,7 +54,7 @@ impl<B: Backend> Shared<B> {
             backend,
             limits,
             early,
-            slots: BTreeMap::new(),
+            slots: ById::default(),
             incoming: VecDeque::new(),
             driver: None,
             start: Instant::now(),
@@ -128,7 +129,7 @@ impl<B: Backend> Shared<B> {
 
     /// Whether the backend has not opened it yet.
     pub(super) fn is_opening(&self, id: ChannelId) -> bool {
-        self.slots.get(&id).is_some_and(|slot| slot.opening)
+        self.slots.get(id).is_some_and(|slot| slot.opening)
     }
 
     /// Works on a stream; `None` once it is gone. What it has to send leaves at once.
@@ -138,7 +139,7 @@ impl<B: Backend> Shared<B> {
         work: impl FnOnce(&mut Slot, Duration) -> T,
     ) -> Option<T> {
         let now = self.now();
-        let done = work(self.slots.get_mut(&id)?, now);
+        let done = work(self.slots.get_mut(id)?, now);
         if self.flush(id)
             && let Some(driver) = &self.driver
         {
@@ -169,7 +170,7 @@ impl<B: Backend> Shared<B> {
         let now = self.now();
         match event {
             Event::Opened(id) => {
-                if let Some(slot) = self.slots.get_mut(&id) {
+                if let Some(slot) = self.slots.get_mut(id) {
                     slot.opening = false;
                     self.flush(id);
                 }
@@ -177,7 +178,7 @@ impl<B: Backend> Shared<B> {
             Event::Incoming(id) => self.take_incoming(id),
             Event::Message(id, message) => {
                 let limit = self.early.then_some(self.limits.early_channel_bytes);
-                let Some(slot) = self.slots.get_mut(&id) else { return };
+                let Some(slot) = self.slots.get_mut(id) else { return };
                 slot.early_bytes = slot.early_bytes.saturating_add(message.len());
                 if limit.is_some_and(|limit| slot.early_bytes > limit) {
                     slot.stream.reset();
@@ -190,7 +191,7 @@ impl<B: Backend> Shared<B> {
                 self.flush(id);
             }
             Event::Closed(id) => {
-                if let Some(slot) = self.slots.get_mut(&id) {
+                if let Some(slot) = self.slots.get_mut(id) {
                     slot.opening = false;
                     slot.stream.channel_closed();
                     self.flush(id);
@@ -208,7 +209,7 @@ impl<B: Backend> Shared<B> {
         self.add(id, false);
         if room {
             self.incoming.push_back(id);
-        } else if let Some(slot) = self.slots.get_mut(&id) {
+        } else if let Some(slot) = self.slots.get_mut(id) {
             slot.stream.reset();
             slot.dropped = true;
             self.flush(id);
@@ -219,7 +220,7 @@ impl<B: Backend> Shared<B> {
     fn flush(&mut self, id: ChannelId) -> bool {
         let now = self.now();
         let mut busy = false;
-        let Some(slot) = self.slots.get_mut(&id) else { return false };
+        let Some(slot) = self.slots.get_mut(id) else { return false };
         if slot.opening {
             return false;
         }
@@ -247,7 +248,7 @@ impl<B: Backend> Shared<B> {
         }
         let due = slot.stream.next_wake();
         if slot.dropped && slot.stream.is_over() {
-            self.slots.remove(&id);
+            self.slots.remove(id);
         } else if let Some(due) = due
             && self.timer.as_ref().is_none_or(|(at, _)| due < *at)
         {
@@ -268,10 +269,10 @@ impl<B: Backend> Shared<B> {
                 .slots
                 .iter()
                 .filter(|(_, s)| s.stream.next_wake().is_some())
-                .map(|(id, _)| *id)
+                .map(|(id, _)| id)
                 .collect();
             for id in due {
-                if let Some(slot) = self.slots.get_mut(&id) {
+                if let Some(slot) = self.slots.get_mut(id) {
                     slot.stream.set_buffered(now, self.backend.buffered(id));
                     slot.stream.tick(now);
                     self.flush(id);

@@ -67,18 +67,20 @@ impl Default for SignalledConfig {
 
 /// How sessions ended, since the start. The words are fixed.
 #[derive(Clone, Debug, Default)]
-pub struct Outcomes(Arc<Mutex<std::collections::BTreeMap<&'static str, u64>>>);
+pub struct Outcomes(Arc<Mutex<Vec<(&'static str, u64)>>>);
 
 impl Outcomes {
     fn count(&self, outcome: &'static str) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(outcome).or_default();
-        *count = count.saturating_add(1);
+        match counts.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => counts.push((outcome, 1)),
+        }
     }
 
     /// Every outcome so far with its count: `connected`, or the name of an error.
     #[must_use]
-    pub fn counts(&self) -> std::collections::BTreeMap<&'static str, u64> {
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -3,7 +3,7 @@
 //! Not here: the peer connection itself (`core`), what its owner asks of it (`connection`).
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Weak;
 use std::task::Waker;
 
@@ -15,6 +15,7 @@ use web_sys::RtcDataChannel;
 use super::INIT_LABEL;
 use super::wire::{Change, Wire};
 use crate::backend::{ChannelId, Event, Failure};
+use crate::by_id::ById;
 use crate::limits::{ConnectionLimits, SignalLimits};
 
 /// Where handlers leave what happened. They hold it weakly, so that it ends with its owner.
@@ -65,9 +66,9 @@ pub(super) struct Inbox {
     /// Nobody takes streams yet.
     early: bool,
     early_opened: usize,
-    slots: BTreeMap<ChannelId, Slot>,
+    slots: ById<Slot>,
     /// Channels that were refused and are not closed yet.
-    refused: BTreeMap<ChannelId, Refused>,
+    refused: ById<Refused>,
     next_id: u64,
     events: VecDeque<Event>,
     candidates: VecDeque<String>,
@@ -86,8 +87,8 @@ impl Inbox {
             limits,
             early: true,
             early_opened: 0,
-            slots: BTreeMap::new(),
-            refused: BTreeMap::new(),
+            slots: ById::default(),
+            refused: ById::default(),
             next_id: 0,
             events: VecDeque::new(),
             candidates: VecDeque::new(),
@@ -110,7 +111,7 @@ impl Inbox {
 
     /// Whether no channel has anything more to report.
     pub(super) fn all_ended(&self) -> bool {
-        self.slots.values().all(|slot| slot.ended)
+        self.slots.iter().all(|(_, slot)| slot.ended)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -159,7 +160,7 @@ impl Inbox {
         }
         let id = self.add(link, channel, true);
         // Browsers differ in whether it is open by now; its `open` event comes in both cases.
-        if self.slots.get(&id).is_some_and(|slot| slot.wire.is_open()) {
+        if self.slots.get(id).is_some_and(|slot| slot.wire.is_open()) {
             self.change(id, Change::Open);
         }
     }
@@ -169,7 +170,7 @@ impl Inbox {
     /// side still reports its opening never opens there, and loses its messages.
     fn refuse(&mut self, link: &Link, channel: RtcDataChannel) {
         // None of these is the channel whose handler may be running now.
-        self.refused.retain(|_, refused| !refused.wire.is_closed());
+        self.refused.retain(|refused| !refused.wire.is_closed());
         let id = self.next_id();
         let link = link.clone();
         let on_change = move |change| tell(&link, |inbox| inbox.refused_change(id, change));
@@ -185,7 +186,7 @@ impl Inbox {
     }
 
     fn refused_change(&mut self, id: ChannelId, change: Change) {
-        let Some(refused) = self.refused.get_mut(&id) else { return };
+        let Some(refused) = self.refused.get_mut(id) else { return };
         match change {
             Change::Open if !refused.told => {
                 refused.told = true;
@@ -197,12 +198,12 @@ impl Inbox {
 
     /// Whether refused channels wait for [`Self::sweep_refused`].
     pub(super) fn has_refused(&self) -> bool {
-        self.refused.values().any(|refused| refused.told && refused.wire.is_open())
+        self.refused.iter().any(|(_, refused)| refused.told && refused.wire.is_open())
     }
 
     /// Closes the refused channels that were told before the last call.
     pub(super) fn sweep_refused(&mut self) {
-        self.refused.retain(|_, refused| !refused.wire.is_closed());
+        self.refused.retain(|refused| !refused.wire.is_closed());
         for refused in self.refused.values_mut().filter(|refused| refused.told) {
             if std::mem::replace(&mut refused.seen, true) {
                 refused.wire.close();
@@ -211,7 +212,7 @@ impl Inbox {
     }
 
     fn change(&mut self, id: ChannelId, change: Change) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else { return };
         if slot.ended {
             return;
         }
@@ -232,7 +233,7 @@ impl Inbox {
     }
 
     fn message(&mut self, id: ChannelId, data: &JsValue) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else { return };
         if slot.ended {
             return;
         }
@@ -264,16 +265,16 @@ impl Inbox {
         let mut gone = None;
         match &event {
             Event::Message(id, message) => {
-                if let Some(slot) = self.slots.get_mut(id) {
+                if let Some(slot) = self.slots.get_mut(*id) {
                     slot.unread = slot.unread.saturating_sub(cost_of(message.len()));
                 }
             }
             Event::Drained(id) => {
-                if let Some(slot) = self.slots.get_mut(id) {
+                if let Some(slot) = self.slots.get_mut(*id) {
                     slot.drained = false;
                 }
             }
-            Event::Closed(id) => gone = self.slots.remove(id).map(|slot| slot.wire),
+            Event::Closed(id) => gone = self.slots.remove(*id).map(|slot| slot.wire),
             Event::Opened(_) | Event::Incoming(_) => {}
         }
         Some((event, gone))
@@ -289,20 +290,20 @@ impl Inbox {
 
     /// Ends a channel that the user gave up. Its [`Event::Closed`] comes once the browser is done.
     pub(super) fn close(&self, id: ChannelId) {
-        if let Some(slot) = self.slots.get(&id) {
+        if let Some(slot) = self.slots.get(id) {
             slot.wire.close();
         }
     }
 
     pub(super) fn send(&self, id: ChannelId, message: &[u8]) -> Result<(), Failure> {
-        match self.slots.get(&id) {
+        match self.slots.get(id) {
             Some(slot) => slot.wire.send(message),
             None => Ok(()),
         }
     }
 
     pub(super) fn buffered(&self, id: ChannelId) -> usize {
-        self.slots.get(&id).map_or(0, |slot| slot.wire.buffered())
+        self.slots.get(id).map_or(0, |slot| slot.wire.buffered())
     }
 
     /// More candidates than the other side would take are not worth keeping.
