@@ -17,6 +17,10 @@ use crate::{layers, sizes, tools};
 const OURS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
 const INTEROP: Project = Project { dir: "tests/interop/js", title: "the foreign peer's tests" };
+/// Tests with a go-libp2p peer; they build it, and are left out where there is no Go.
+const GO_PEER: (&str, &str) = ("tests/interop/go", "the Go peer's tests");
+/// Where Go's own installer puts it; not everybody's PATH has it.
+const GO_INSTALLED: &str = "/usr/local/go/bin/go";
 const BROWSER: Project = Project { dir: "tests/browser", title: "the browser tests" };
 
 /// What a stage found.
@@ -40,7 +44,7 @@ pub(crate) const STAGES: [Stage; 10] = [
     ("wasm", "the browser peer's own tests, in a browser", wasm),
     ("page", "checks and tests of the npm package and the page", page),
     ("it", "whole nodes, as real processes", integration),
-    ("interop", "a foreign peer against the node", interop),
+    ("interop", "foreign peers against the node", interop),
     ("browser", "real browsers against the node", browser),
 ];
 
@@ -208,9 +212,21 @@ fn integration(_: bool) -> Report {
 
 fn interop(_: bool) -> Report {
     let mut report = Report::default();
-    if let Some(mut cmd) = node_against(&mut report, &INTEROP) {
-        report.tests(INTEROP.title, &mut cmd);
-    }
+    let Some(mut cmd) = node_against(&mut report, &INTEROP) else {
+        return report;
+    };
+    report.tests(INTEROP.title, &mut cmd);
+    let (dir, title) = GO_PEER;
+    let installed = || Some(PathBuf::from(GO_INSTALLED)).filter(|path| path.is_file());
+    let Some(go) = sh::which("go").or_else(installed) else {
+        println!("{title}: left out, there is no Go; it is at https://go.dev/dl/");
+        return report;
+    };
+    let mut cmd = sh::command("node");
+    cmd.args(["--test", "--test-concurrency=1", "--test-force-exit", "--test-reporter=tap"]);
+    cmd.arg("go.test.mjs").current_dir(sh::root().join(dir));
+    cmd.env("PEERLOOM_BIN", built_node()).env("PEERLOOM_GO", go);
+    report.tests(title, &mut cmd);
     report
 }
 
@@ -248,7 +264,11 @@ fn node(report: &mut Report) -> Option<PathBuf> {
     let mut cmd = sh::cargo(&["build"]);
     cmd.args(OURS).args(["--bins", "--test", "it"]);
     println!("building the node");
-    let name = format!("peerloom{}", std::env::consts::EXE_SUFFIX);
     let built = sh::run(&mut cmd);
-    report.prepare("the node", built).then(|| sh::target().join("debug").join(name))
+    report.prepare("the node", built).then(built_node)
+}
+
+/// Where cargo puts the node.
+fn built_node() -> PathBuf {
+    sh::target().join("debug").join(format!("peerloom{}", std::env::consts::EXE_SUFFIX))
 }
