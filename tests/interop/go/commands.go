@@ -48,8 +48,10 @@ var verbs = map[string]verb{
 	"close":    {1, 1, "closed", (*gopeer).closePeer},
 }
 
-// obey runs commands until `quit` or the end of the input, and waits for those under way.
+// obey runs commands until `quit`, which cancels those under way, or the end of the input, which lets them finish.
 func (g *gopeer) obey(ctx context.Context, in io.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var all sync.WaitGroup
 	places := make(chan struct{}, commandsMax)
 	scanner := bufio.NewScanner(in)
@@ -61,6 +63,7 @@ func (g *gopeer) obey(ctx context.Context, in io.Reader) error {
 			continue
 		}
 		if line == "quit" {
+			cancel()
 			return nil
 		}
 		if strings.HasPrefix(line, "gossip ") {

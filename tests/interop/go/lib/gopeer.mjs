@@ -9,7 +9,7 @@ import { within } from '../../js/lib/wait.mjs'
 const folder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const BIN = path.join(folder, 'bin', process.platform === 'win32' ? 'gopeer.exe' : 'gopeer')
 const GO = process.env.PEERLOOM_GO ?? 'go'
-// The first build compiles about 300 packages; on two busy cores that takes minutes.
+// The first build fetches and compiles some 300 packages; on two busy cores that takes minutes.
 const BUILD_MS = 600_000
 // Longer than the deadline that gopeer itself keeps for a command, so that its own words are what a test shows.
 const COMMAND_MS = 35_000
@@ -82,10 +82,15 @@ export class GoPeer {
 
   /** The first event, past ones included, for which `wanted` holds. Rejects after `ms`, or when the process ends. */
   async event(wanted, ms, what) {
-    const [found] = await this.enough(() => {
-      const one = this.events.find(wanted)
-      return one === undefined ? [] : [one]
-    }, 1, ms, what)
+    const [found] = await this.enough(
+      () => {
+        const one = this.events.find(wanted)
+        return one === undefined ? [] : [one]
+      },
+      1,
+      ms,
+      what,
+    )
     return found
   }
 
@@ -153,6 +158,9 @@ export class GoPeer {
 
   /** The newest events, for messages of failed tests. */
   toString() {
-    return `gopeer's last events:\n${this.events.slice(-8).map((event) => JSON.stringify(event)).join('\n')}`
+    return `gopeer's last events:\n${this.events
+      .slice(-8)
+      .map((event) => JSON.stringify(event))
+      .join('\n')}`
   }
 }
