@@ -32,6 +32,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// What rustc uses. All that wasm-opt knows would let it write modules that no browser reads yet.
+const FEATURES: [&str; 8] = [
+    "--mvp-features",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+];
+/// Throws, with the reason, when the engine of Node.js does not take the module.
+const CHECK: &str = "new WebAssembly.Module(require('fs').readFileSync(process.argv[1]))";
 const MERGE: &str = "--duplicate-function-elimination";
 /// More find nothing.
 const MERGE_ROUNDS: usize = 6;
@@ -61,17 +74,25 @@ fn bind(wasm: &Path, out: &Path, wasm_opt: Option<&Path>) -> Result<(), String> 
 /// compresses worse.
 fn shrink(module: &Path, wasm_opt: &Path) -> Result<(), String> {
     let mut command = Command::new("node");
-    command.arg(wasm_opt).arg(module).arg("-o").arg(module);
-    command.args(["--all-features", MERGE, "--vacuum", "--remove-unused-brs"]);
+    command.arg(wasm_opt).arg(module).arg("-o").arg(module).args(FEATURES);
+    command.args([MERGE, "--vacuum", "--remove-unused-brs"]);
     // Each round makes callers alike whose callees were merged before.
     command.args([MERGE; MERGE_ROUNDS]).args(["--remove-unused-names", "--vacuum", MERGE, MERGE]);
+    command.args(["--precompute", "--optimize-instructions", "--vacuum", MERGE, MERGE, MERGE]);
     command.args([
         "--remove-unused-module-elements",
         "--reorder-functions-by-name",
         "--strip-debug",
     ]);
+    ran(&mut command, "wasm-opt")?;
+    let mut check = Command::new("node");
+    check.arg("--eval").arg(CHECK).arg(module);
+    ran(&mut check, "the check that the module is one")
+}
+
+fn ran(command: &mut Command, what: &str) -> Result<(), String> {
     let status = command.status().map_err(|e| format!("cannot run node: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("wasm-opt failed ({status})")) }
+    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
