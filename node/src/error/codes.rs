@@ -52,7 +52,7 @@ codes! {
         "The configuration file holds a key that this version does not know. It is refused, because a mistyped setting that is ignored would surprise later.",
         "Correct or remove the key; `peerloom config show` lists all of them.";
     CFG_002 = "CFG-002", CONFIG, 400, Fatal, "A setting has a wrong value",
-        "A flag, an environment variable or the configuration file gives a value that cannot be used.",
+        "A flag, an environment variable or the configuration file gives a value that cannot be used. A wrong flag is wrong use of the command line and ends it with exit code 2.",
         "Correct the value at the named place; `peerloom config show --origin` tells where each one comes from.";
     CFG_003 = "CFG-003", CONFIG, 500, Fatal, "The configuration file cannot be read",
         "The file is missing although it was named, is too large, or this user may not read it.",
