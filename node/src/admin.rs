@@ -15,7 +15,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Access, Answer, Bootstrap, FoundPeer, KeyInfo, NodeApi, Reloaded};
+pub use api::{Access, Answer, Bootstrap, FoundPeer, KeyInfo, NodeApi, Reached, Reloaded};
 pub use auth::{AdminToken, WeakToken};
 pub use events::{EventId, EventLog, EventReader, Numbered};
 pub use metrics::Metrics;

@@ -14,7 +14,7 @@ use peerloom_shared::{Multiaddr, defence};
 use serde_json::Value;
 
 use crate::admin::{
-    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, NodeApi, Reloaded,
+    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, NodeApi, Reached, Reloaded,
 };
 use crate::error::{Failure, codes};
 use crate::node_handle::{NodeHandle, room_name};
@@ -126,7 +126,7 @@ impl NodeApi for NodeHandle {
         answer(async { self.picture() })
     }
 
-    fn connect(&self, address: Multiaddr) -> Answer<'_, PeerId> {
+    fn connect(&self, address: Multiaddr) -> Answer<'_, Reached> {
         answer(self.dial(address))
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libp2p::PeerId;
-use peerloom_shared::limits::{DIAL_ASK_MS, LOOKUP_ASK_MS};
+use peerloom_shared::limits::{DIAL_ASK_MS, DIAL_SETTLE_MS, LOOKUP_ASK_MS};
 use peerloom_shared::net::NetError;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::picture::Picture;
+use peerloom_shared::net::state::NetState;
 use peerloom_shared::policy::PolicySet;
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::{Message, Status, Transport};
@@ -20,7 +21,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskError;
-use crate::admin::{EventLog, Metrics};
+use crate::admin::{EventLog, Metrics, Reached};
 use crate::config::CheckedConfig;
 use crate::error::{Failure, codes};
 use crate::gauges::Gauges;
@@ -126,24 +127,53 @@ impl NodeHandle {
         Ok(said?)
     }
 
-    /// Dials an address and gives the peer that answered.
+    /// Connects to an address and gives the peer there. A peer that is connected already is not
+    /// dialled once more.
     ///
     /// # Errors
-    /// When no transport of ours knows the address, or nobody or somebody else answers.
-    pub async fn dial(&self, address: Multiaddr) -> Result<PeerId, Failure> {
+    /// When no transport of ours knows the address, when nobody or somebody else answers, or when the
+    /// peer closes the connection at once.
+    pub async fn dial(&self, address: Multiaddr) -> Result<Reached, Failure> {
         let parts = defence::address::Parts::of(&address);
         let listed = matches!(parts.host, Some(defence::address::Host::AddressList(_)));
         // Said here, because below the resolver of names hides this reason in a text.
-        if matches!(parts.transport, Transport::Other | Transport::Memory | Transport::Webrtc)
-            && !listed
-        {
+        let strange = matches!(parts.transport, Transport::Other | Transport::Memory);
+        if (strange || !parts.plain) && !listed {
             return Err(of_net(NetError::Unsupported(address)));
         }
-        let peer = defence::address::peer(&address);
-        let dial = Dial { peer, addresses: vec![address], even_if_connected: false };
+        let group = self.group()?;
+        let named = defence::address::peer(&address);
+        if let Some(peer) = named
+            && let Some(over) = path_to(&group.net.state(), &peer)
+        {
+            return Ok(Reached { peer, already: Some(over) });
+        }
+        let dial = Dial { peer: named, addresses: vec![address], even_if_connected: false };
         let deadline = Duration::from_millis(DIAL_ASK_MS);
-        let dialed = self.group()?.transport.ask_within(dial, deadline).await.map_err(of_ask)?;
-        dialed.map_err(of_net)
+        let dialed = group.transport.ask_within(dial, deadline).await.map_err(of_ask)?;
+        let peer = dialed.map_err(of_net)?;
+        self.stays(&group, peer).await?;
+        Ok(Reached { peer, already: None })
+    }
+
+    /// Waits until a peer that was just reached has introduced itself: one whose rules deny us hangs up
+    /// instead. A peer that does neither in time is taken as it is.
+    async fn stays(&self, group: &Group, peer: PeerId) -> Result<(), Failure> {
+        let mut seen = group.net.watch();
+        let mut known = false;
+        let settled = seen.wait_for(|state| {
+            let here = state.is_connected(&peer);
+            let left = known && !here;
+            known |= here;
+            left || state.identities.contains_key(&peer)
+        });
+        // A peer that came and went between two looks is seen at the end only.
+        drop(tokio::time::timeout(Duration::from_millis(DIAL_SETTLE_MS), settled).await);
+        if !group.net.state().is_connected(&peer) {
+            let text = format!("{peer} closed the connection at once");
+            return Err(Failure::new(&codes::NET_111, text));
+        }
+        Ok(())
     }
 
     /// Closes all connections of a peer.
@@ -185,6 +215,11 @@ impl NodeHandle {
 
 pub(crate) fn room_name(room: &str) -> Result<RoomName, Failure> {
     Ok(room.parse::<RoomName>()?)
+}
+
+/// The address of a connection to a peer, if there is one.
+fn path_to(state: &NetState, peer: &PeerId) -> Option<Multiaddr> {
+    state.connections.values().find(|open| open.peer == *peer).map(|open| open.address.clone())
 }
 
 fn of_ask(error: AskError) -> Failure {

@@ -154,7 +154,7 @@ impl Discovery {
         let Some(last) = self.peers.remove(number) else { return };
         self.upgrades.disconnected(now.mono, &peer, &self.peers);
         self.links.changed = true;
-        self.links.disconnected(now.mono, number, &self.peers, &mut self.rng);
+        self.links.disconnected(now.mono, (number, peer), &self.peers, &mut self.rng);
         let Some((peer, since)) = last else { return };
         if now.mono.since(since) >= PEER_STABLE_MS {
             self.book.settle(now, &peer, &mut self.rng);
@@ -248,6 +248,7 @@ impl Discovery {
             return;
         }
         line.state = State::Dialing(ticket);
+        line.held = None;
         let peer = line.wanted();
         let connected = peer.is_some_and(|peer| self.peers.is_connected(&peer));
         let even_if_connected = self.config.each_link_address || connected;

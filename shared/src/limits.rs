@@ -73,6 +73,9 @@ pub const IDLE_MS: u64 = 120_000;
 /// A connection that is doubted, because another of the same peer opened or closed, must answer a ping
 /// within, in ms.
 pub const PING_DOUBT_MS: u64 = 3_000;
+/// A link that broke is not dialled while other connections of its peer are doubted, in ms: a little
+/// longer than the doubt lasts.
+pub const LINK_HELD_MS: u64 = PING_DOUBT_MS + 500;
 /// Time between two pings of one connection, in ms.
 pub const PING_EVERY_MS: u64 = 15_000;
 /// A ping without answer fails after, in ms.
@@ -209,6 +212,9 @@ pub const BOOK_CHANGES_MAX: usize = 1_024;
 pub const BOOK_BATCH_MAX: usize = 256;
 /// Deadline of a dial asked of the transport actor, in ms: the dial's own and a moment.
 pub const DIAL_ASK_MS: u64 = DIAL_MS + 2_000;
+/// How long a peer that was just dialled may take to introduce itself before it counts as connected all
+/// the same, in ms.
+pub const DIAL_SETTLE_MS: u64 = 2_000;
 /// Deadline of a lookup asked of the routing actor, in ms: the query's own and a moment.
 pub const LOOKUP_ASK_MS: u64 = QUERY_MS + 2_000;
 /// An address book entry not seen for so long, in ms, is dropped: 30 days.

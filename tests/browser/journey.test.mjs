@@ -236,7 +236,7 @@ for (const [mode, { listen, links }] of Object.entries(MODES)) {
 
     test(
       'right after the rejoin nothing is lost',
-      { timeout: 120_000, todo: 'a message that is said while a link of a page starts over can be lost' },
+      { timeout: 120_000 },
       checked(async () => {
         await everybodyTalks('second', 2)
       }),

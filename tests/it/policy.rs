@@ -33,7 +33,8 @@ fn stays_out(node: &NodeProcess, peer: &NodeProcess) {
     // It knocks and is sent away: at the first byte or after the handshake.
     let refused = || node.metric("peerloom_admission_refused", "");
     let before = refused();
-    drop(peer.connect(&node.address(Transport::Tcp)));
+    let sent_away = peer.connect(&node.address(Transport::Tcp)).expect_err("not let in");
+    assert!(["NET-110", "NET-111"].contains(&sent_away.code.as_str()), "{sent_away:?}");
     wait_until(PATIENCE, "a refusal is counted", || (refused() > before).then_some(()));
     wait_until(PATIENCE, "the peer sees that too", || (!connected(peer, node)).then_some(()));
     assert!(!connected(node, peer));

@@ -230,6 +230,7 @@ fn an_address_without_a_transport_is_told() {
         format!("/ip4/127.0.0.1/udp/9/quic/p2p/{peer}"),
         format!("/ip4/127.0.0.1/sctp/9/p2p/{peer}"),
         format!("/ip4/127.0.0.1/udp/9/p2p/{peer}"),
+        format!("/ip4/127.0.0.1/tcp/9/http/p2p/{peer}"),
         format!("/memory/9/p2p/{peer}"),
     ] {
         let refusal = node.connect(&address).expect_err("no transport");

@@ -57,6 +57,15 @@ pub struct KeyInfo {
     pub public_key: String,
 }
 
+/// A peer that was to be connected, and is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The peer.
+    pub peer: PeerId,
+    /// When it was connected before: over which address. The one that was asked for was not tried then.
+    pub already: Option<Multiaddr>,
+}
+
 /// What a reload did: `peerloom/reload/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,8 +133,8 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The whole picture.
     fn status(&self) -> Answer<'_, Status>;
 
-    /// Dials an address and gives the peer that answered.
-    fn connect(&self, address: Multiaddr) -> Answer<'_, PeerId>;
+    /// Connects to an address and gives the peer there.
+    fn connect(&self, address: Multiaddr) -> Answer<'_, Reached>;
 
     /// Closes all connections to a peer.
     fn disconnect(&self, peer: PeerId) -> Answer<'_, ()>;

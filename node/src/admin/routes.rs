@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Answer, NodeApi};
+use super::api::{Answer, NodeApi, Reached};
 use super::auth::{self, AdminToken, Names};
 use super::events::{self, EventId};
 use super::problem::{ApiError, refusal};
@@ -268,8 +268,9 @@ async fn peers(state: Data<State>) -> Reply {
 
 async fn connect(state: Data<State>, body: Body<AddressBody>) -> Reply {
     let address = parse_address(&body.0.address)?;
-    let peer = wait(state.node.connect(address)).await?;
-    ok(json!({ "id": peer.to_string() }))
+    let Reached { peer, already } = wait(state.node.connect(address)).await?;
+    let over = already.map(|over| over.to_string());
+    ok(json!({ "id": peer.to_string(), "already": over }))
 }
 
 async fn disconnect(state: Data<State>, body: Body<PeerBody>) -> Reply {

@@ -122,8 +122,16 @@ fn connect(session: &Session, address: &str) -> Outcome {
     let body = json!({ "address": address.to_string() });
     let answer: Value = session.client()?.post("/api/v1/peers/connect", &body)?;
     let id = answer.get("id").and_then(Value::as_str).unwrap_or_default();
-    let value = json!({ "schema": "peerloom/connect/1", "id": id });
-    session.out.either(&value, || format!("connected to {}", one_line(id)))?;
+    let already = answer.get("already").and_then(Value::as_str);
+    let value = json!({ "schema": "peerloom/connect/1", "id": id, "already": already });
+    session.out.either(&value, || match already {
+        None => format!("connected to {}", one_line(id)),
+        Some(over) => format!(
+            "connected to {} already, over {}; the address was not tried",
+            one_line(id),
+            one_line(over)
+        ),
+    })?;
     Ok(Exit::DONE)
 }
 

@@ -138,7 +138,7 @@ codes! {
         "Ask the other side for its current address. If it should not have changed, do not trust the one that answers.";
     NET_105 = "NET-105", USAGE, 400, Reject, "This kind of address is not supported",
         "The address is well formed, but no transport of this peer can use it.",
-        "Use an address with tcp, quic-v1, ws or webrtc-direct.";
+        "Use an address with tcp, quic-v1, ws, webrtc-direct, or webrtc behind a circuit.";
     NET_106 = "NET-106", NOT_FOUND, 404, Reject, "The peer is not connected",
         "The operation needs an open connection to the peer, and there is none.",
         "Connect first with `peerloom peers connect ADDRESS`.";
@@ -154,6 +154,9 @@ codes! {
     NET_110 = "NET-110", FAILURE, 502, Retry, "Cannot connect to an address",
         "Nobody answers there, or a network or firewall lies between.",
         "Check that the other node runs and that the address is current.";
+    NET_111 = "NET-111", FAILURE, 502, Retry, "The peer hung up at once",
+        "It answered, proved its key and closed the connection: its rules may not admit this node, or it has no room.",
+        "Ask whoever runs it whether this node's id, as `peerloom key show` prints it, is allowed there.";
 
     API_001 = "API-001", NOT_FOUND, 404, Reject, "The API has no such path",
         "The path of the request names no operation.",

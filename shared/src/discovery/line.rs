@@ -57,6 +57,9 @@ pub(super) struct Line {
     pub(super) state: State,
     pub(super) failures: u32,
     pub(super) detail: Option<String>,
+    /// When the next try would be, were it not put off until it is known whether the peer's other
+    /// connections still live.
+    pub(super) held: Option<Mono>,
 }
 
 impl Line {
@@ -91,7 +94,23 @@ impl Line {
         self.detail = Some(why);
     }
 
+    /// Puts the next try off, if it would come sooner than this.
+    pub(super) fn hold(&mut self, until: Mono) {
+        if let State::Due(at) = &mut self.state {
+            self.held = Some(*at);
+            *at = until.max(*at);
+        }
+    }
+
+    /// The next try need not wait any longer.
+    pub(super) fn release(&mut self, now: Mono) {
+        if let (Some(meant), State::Due(at)) = (self.held.take(), &mut self.state) {
+            *at = now.max(meant);
+        }
+    }
+
     pub(super) fn rise(&mut self, now: Mono, connection: u64, peer: PeerId) {
+        self.held = None;
         self.state = State::Up(connection, now);
         self.peer = Some(peer);
         self.detail = None;

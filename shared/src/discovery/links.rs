@@ -7,7 +7,9 @@ use rand::rngs::SmallRng;
 use super::line::{Line, LinkError, State};
 use super::peers::{Connection, Peers};
 use crate::defence::address::{Parts, peer};
-use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, DIAL_MS, LINK_STABLE_MS, LINKS_MAX};
+use crate::limits::{
+    ADDRESS_BYTES_MAX, ADDRESSES_MAX, DIAL_MS, LINK_HELD_MS, LINK_STABLE_MS, LINKS_MAX,
+};
 use crate::time::Mono;
 use crate::view::Link;
 use crate::{Multiaddr, PeerId};
@@ -78,6 +80,7 @@ impl Links {
             state: State::Due(now),
             failures: 0,
             detail: None,
+            held: None,
         };
         if let Some((number, there)) =
             peers.iter().find(|(_, there)| line.is_served_by(there, each))
@@ -153,10 +156,14 @@ impl Links {
 
     /// A connection closed: lines that it served look for another or are dialled again, at once when
     /// it held for a while.
+    ///
+    /// While the peer has other connections they are doubted, for the peer may have died and come back.
+    /// A connection to its new life would be closed together with those of its old one, and lose what
+    /// had been said on it: the lines wait until the doubt is over.
     pub(super) fn disconnected(
         &mut self,
         now: Mono,
-        closed: u64,
+        (closed, peer): (u64, PeerId),
         peers: &Peers,
         rng: &mut SmallRng,
     ) {
@@ -177,6 +184,10 @@ impl Links {
             } else {
                 line.fail(now, "the connection broke soon after it opened".to_owned(), rng);
             }
+            line.hold(now.after(LINK_HELD_MS));
+        }
+        if !peers.is_connected(&peer) {
+            self.lines.iter_mut().filter(|l| l.peer == Some(peer)).for_each(|l| l.release(now));
         }
     }
 

@@ -14,7 +14,7 @@ use crate::defence::book::{BookEntry, Source};
 use crate::defence::scope::Scope;
 use crate::limits::{
     ANNOUNCE_EVERY_MS, ANNOUNCE_GAP_MS, ANNOUNCER_BURST, BACKOFF_LINK_MAX_MS, BOOK_RECHECK_MS,
-    DIAL_LOST_MS, DIAL_MS, DIALS_HEARD_MAX, LINK_STABLE_MS, LINKS_MAX,
+    DIAL_LOST_MS, DIAL_MS, DIALS_HEARD_MAX, LINK_HELD_MS, LINK_STABLE_MS, LINKS_MAX,
 };
 use crate::machine::Machine as _;
 use crate::pubsub::Acceptance;
@@ -202,6 +202,8 @@ fn a_browser_keeps_both_links_to_one_node() {
     // Each heals alone.
     bench.pass(LINK_STABLE_MS);
     bench.close(1, 11);
+    assert_eq!(bench.health(), Health::Degraded);
+    bench.pass(LINK_HELD_MS);
     assert_eq!(bench.states(), [LinkState::Connected, LinkState::Dialing]);
     assert_eq!(bench.health(), Health::Degraded);
     let (ticket, _, addrs, even) = bench.dial();
@@ -210,6 +212,41 @@ fn a_browser_keeps_both_links_to_one_node() {
     bench.tell(Input::Dialed { ticket, result: Ok(id(1)) });
     assert_eq!(bench.health(), Health::Connected);
     assert_eq!(bench.machine.next_wake(), None);
+}
+
+/// Both links of a page are up, long enough to count as stable; then one breaks.
+fn one_of_two_breaks() -> Bench {
+    let mut bench = Bench::new(BROWSER);
+    for (connection, at) in [(11, WS), (12, RTC)] {
+        bench.tell(Input::Keep(named(at, 1)));
+        let (ticket, ..) = bench.dial();
+        bench.connect(1, connection, at);
+        bench.tell(Input::Dialed { ticket, result: Ok(id(1)) });
+    }
+    bench.pass(LINK_STABLE_MS);
+    bench.close(1, 11);
+    bench.pass(LINK_HELD_MS - 1);
+    assert!(bench.dials.is_empty(), "dialled while the other connection is doubted");
+    bench
+}
+
+#[test]
+fn a_broken_link_waits_while_the_other_is_doubted_and_comes_when_that_lives() {
+    let mut bench = one_of_two_breaks();
+    bench.pass(1);
+    let (_, _, addrs, even) = bench.dial();
+    assert_eq!((addrs, even), (vec![addr(WS)], true));
+}
+
+#[test]
+fn both_links_are_dialled_at_once_when_the_doubted_one_was_dead() {
+    let mut bench = one_of_two_breaks();
+    bench.close(1, 12);
+    let mut addrs: Vec<_> = bench.dials.drain(..).flat_map(|(_, _, addrs, _)| addrs).collect();
+    addrs.sort();
+    let mut both = [addr(WS), addr(RTC)];
+    both.sort();
+    assert_eq!(addrs, both);
 }
 
 #[test]

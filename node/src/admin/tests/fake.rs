@@ -16,7 +16,8 @@ use peerloom_shared::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 
 use crate::admin::{
-    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, Metrics, NodeApi, Reloaded,
+    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, Metrics, NodeApi, Reached,
+    Reloaded,
 };
 use crate::error::codes;
 
@@ -179,13 +180,13 @@ impl NodeApi for FakeNode {
         answer(Ok(self.picture()))
     }
 
-    fn connect(&self, address: Multiaddr) -> Answer<'_, PeerId> {
+    fn connect(&self, address: Multiaddr) -> Answer<'_, Reached> {
         let text = address.to_string();
         let found = text.rsplit('/').next().and_then(|id| id.parse::<PeerId>().ok());
         let result = found
             .inspect(|id| assert!(self.inner.lock().unwrap().peers.insert(*id)))
             .ok_or_else(|| ApiError::new(&codes::NET_109, format!("no peer at {text}")));
-        answer(result)
+        answer(result.map(|peer| Reached { peer, already: None }))
     }
 
     fn disconnect(&self, peer: PeerId) -> Answer<'_, ()> {

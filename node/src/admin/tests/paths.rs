@@ -65,7 +65,10 @@ async fn peers_are_dialled_pinged_and_hung_up() {
         assert_eq!(get(address, "/api/v1/status").await["health"], "offline");
         let id = peer(3).to_string();
         let dial = json!({ "address": format!("/ip4/192.0.2.1/tcp/7072/p2p/{id}") });
-        assert_eq!(done(address, "/api/v1/peers/connect", dial).await, json!({ "id": id }));
+        assert_eq!(
+            done(address, "/api/v1/peers/connect", dial).await,
+            json!({ "id": id, "already": null })
+        );
         let peers = get(address, "/api/v1/peers").await;
         assert_eq!(peers["schema"], "peerloom/peers/1");
         assert_eq!(peers["peers"][0]["rttMs"], 1.5);
