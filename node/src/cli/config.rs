@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::dim;
 use super::{Failures, Outcome, Session};
+use crate::config::layers::Sources;
 use crate::config::{CheckedConfig, Key, layers};
 use crate::error::Exit;
 use crate::paths;
@@ -58,6 +59,7 @@ pub fn run(session: &Session, args: ConfigArgs) -> Outcome {
 
 fn show(session: &Session, origin: bool) -> Outcome {
     let config = session.config()?;
+    remark_unknown(session, &session.sources(Vec::new()));
     session.out.either(&config.json(), || {
         config
             .entries()
@@ -122,15 +124,19 @@ fn validate(session: &Session, file: Option<String>) -> Outcome {
     }
     let path = sources.file().map(|path| path.display().to_string());
     CheckedConfig::load(&sources).map_err(Failures::from)?;
-    for (name, meant) in layers::unknown_variables(&sources) {
-        session.out.note(&unknown_variable(&name, meant.as_deref()));
-    }
+    remark_unknown(session, &sources);
     let value = json!({ "schema": "peerloom/config-check/1", "valid": true, "path": path });
     session.out.either(&value, || match &path {
         Some(path) => format!("{path}: all settings are right"),
         None => "there is no configuration file; all settings are right".to_owned(),
     })?;
     Ok(Exit::DONE)
+}
+
+fn remark_unknown(session: &Session, sources: &Sources) {
+    for (name, meant) in layers::unknown_variables(sources) {
+        session.out.note(&unknown_variable(&name, meant.as_deref()));
+    }
 }
 
 /// A remark on a variable that looks like a setting.

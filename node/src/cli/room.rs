@@ -73,7 +73,7 @@ pub fn checked(room: &str) -> Result<String, Failure> {
 #[must_use]
 pub fn people(count: usize) -> String {
     match count {
-        0 => "nobody else".to_owned(),
+        0 => "nobody else yet".to_owned(),
         1 => "1 other member".to_owned(),
         _ => format!("{count} other members"),
     }
@@ -136,7 +136,7 @@ fn members(session: &Session, room: &str) -> Outcome {
     let value =
         json!({ "schema": "peerloom/members/1", "room": room.name, "members": room.members });
     if room.members.is_empty() && !session.out.is_json() {
-        session.out.note("nobody else is in the room");
+        session.out.note("nobody else is in the room yet");
         return Ok(Exit::DONE);
     }
     session.out.either(&value, || {

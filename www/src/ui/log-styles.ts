@@ -16,7 +16,7 @@ export const logStyles = css`
     overflow-y: auto;
     overscroll-behavior: contain;
     padding: 8px 20px 16px;
-    scrollbar-gutter: stable;
+    scrollbar-gutter: stable both-edges;
   }
   .list {
     display: flex;

@@ -220,7 +220,8 @@ export class Panel extends View {
     );
     return html`
       <h2 id="people">
-        ${this.say("people.title")} <span class="n">${members.length + (state.id ? 1 : 0)}</span>
+        ${this.say("people.title")}
+        ${state.id === null ? nothing : html`<span class="n">${members.length + 1}</span>`}
       </h2>
       ${
         state.id === null
