@@ -118,7 +118,8 @@ impl Discovery {
         let (direct, relayed) = self.peers.counts();
         let (links, up, dialing) = self.links.counts();
         let trying = self.heard_dials();
-        health::health(health::Facts { direct, relayed, links, up, dialing, trying })
+        let why = self.links.why();
+        health::health(health::Facts { direct, relayed, links, up, dialing, trying, why })
     }
 
     /// The address book.

@@ -6,7 +6,7 @@ use crate::view::Health;
 
 /// What health is made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
+pub(super) struct Facts<'a> {
     /// Peers with a direct path.
     pub(super) direct: usize,
     /// Peers with relayed paths only.
@@ -19,10 +19,12 @@ pub(super) struct Facts {
     pub(super) dialing: usize,
     /// Heard-of peers being dialled.
     pub(super) trying: usize,
+    /// Why one of the addresses to keep is not connected.
+    pub(super) why: Option<&'a str>,
 }
 
-pub(super) fn health(facts: Facts) -> (Health, String) {
-    let Facts { direct, relayed, links, up, dialing, trying } = facts;
+pub(super) fn health(facts: Facts<'_>) -> (Health, String) {
+    let Facts { direct, relayed, links, up, dialing, trying, why } = facts;
     let peers = direct.saturating_add(relayed);
     if peers == 0 {
         return if dialing > 0 {
@@ -30,7 +32,8 @@ pub(super) fn health(facts: Facts) -> (Health, String) {
         } else if trying > 0 {
             (Health::Connecting, format!("Dialling {trying} of the peers heard of."))
         } else if links > 0 {
-            (Health::Offline, format!("Nobody answers at the {} to keep.", addresses(links)))
+            let why = why.unwrap_or("nobody answers");
+            (Health::Offline, format!("No connection to the {} to keep: {why}.", addresses(links)))
         } else {
             (Health::Offline, "No peer is connected and no address to keep was given.".to_owned())
         };

@@ -291,6 +291,12 @@ impl Links {
         counts
     }
 
+    /// Why the first line that waits is not up.
+    pub(super) fn why(&self) -> Option<&str> {
+        let waits = |line: &&Line| matches!(line.state, State::Due(_));
+        self.lines.iter().filter(waits).find_map(|line| line.detail.as_deref())
+    }
+
     pub(super) fn view(&self, now: Mono, peers: &Peers) -> Vec<Link> {
         self.lines
             .iter()

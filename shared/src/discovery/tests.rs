@@ -314,6 +314,8 @@ fn failures_wait_longer_but_never_past_the_bound() {
         assert_eq!(link.state, LinkState::Waiting);
         assert_eq!(link.detail.as_deref(), Some("refused"));
         assert_eq!(bench.health(), Health::Offline);
+        let reason = "No connection to the 1 address to keep: refused.";
+        assert_eq!(bench.machine.health().1, reason);
         let wait = link.retry_in_ms.expect("a time");
         assert!(wait <= BACKOFF_LINK_MAX_MS);
         bench.pass(wait.saturating_sub(1));
