@@ -2,6 +2,7 @@
 //! Invariant: wasm-bindgen is used as a library of the locked version, because its schema must
 //! equal the one the module was compiled with. Not here: when to do it (`xtask web`).
 
+mod snip;
 mod why;
 
 use std::io::Write;
@@ -67,12 +68,15 @@ fn bind(wasm: &Path, out: &Path, wasm_opt: Option<&Path>) -> Result<(), String> 
     Ok(())
 }
 
-/// Merges functions that are alike to the last instruction until none are left, sorts the others by
+/// Takes out what is never called, merges functions that are alike to the last instruction until none are left, sorts the others by
 /// name, so that copies of one generic function stand together and compress well (7 % of the gzip
 /// size), and then drops the names. All only now: wasm-bindgen itself reads sections that an earlier
 /// strip would have removed. Optimising for size would rename and mix the functions, and the result
 /// compresses worse.
 fn shrink(module: &Path, wasm_opt: &Path) -> Result<(), String> {
+    let snipped = snip::snip(&read(module)?)?;
+    std::fs::write(module, snipped)
+        .map_err(|e| format!("cannot write {}: {e}", module.display()))?;
     let mut command = Command::new("node");
     command.arg(wasm_opt).arg(module).arg("-o").arg(module).args(FEATURES);
     command.args([MERGE, "--vacuum", "--remove-unused-brs"]);
