@@ -29,6 +29,8 @@ impl Gauges {
         for (outcome, now) in group.webrtc.upgrades.counts() {
             metrics.count_upgrades(outcome, self.more(("upgrade", outcome, false), now));
         }
+        let refused = group.webrtc.upgrades.refused_candidates();
+        metrics.count_candidates_refused(self.more(("candidates", "refused", false), refused));
         for (reason, now) in group.webrtc.dropped.counts() {
             metrics.count_stun_dropped(reason, self.more(("dropped", reason, false), now));
         }

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use crate::signal::Network;
+
 /// A data channel of one connection, as this side numbers it. Never reused within a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u64);
@@ -163,6 +165,11 @@ pub trait Platform: fmt::Debug + Send + Unpin + 'static {
     /// # Errors
     /// When the platform has no WebRTC, or no room.
     fn start(&self, role: Role) -> Result<Self::Negotiation, Failure>;
+
+    /// The networks that this machine is in, as far as the platform tells. Browsers do not.
+    fn networks(&self) -> Vec<Network> {
+        Vec::new()
+    }
 }
 
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]

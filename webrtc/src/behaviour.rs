@@ -4,6 +4,8 @@
 //! Not here: what is said on the streams (`negotiate`), listening and dialling (`transport`).
 
 mod handler;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -21,8 +23,9 @@ use libp2p_swarm::{
 };
 
 pub use self::handler::{Handler, ToBehaviour, ToHandler};
-use crate::address::Signalled;
+use crate::address::{Signalled, reach, relay_of};
 use crate::limits::SignalLimits;
+use crate::signal::Reach;
 
 /// Somebody wants a signalling stream to a peer.
 #[derive(Debug)]
@@ -31,8 +34,8 @@ pub(crate) struct Wish {
     pub(crate) reply: Reply,
 }
 
-/// Where the stream goes.
-pub(crate) type Reply = oneshot::Sender<Result<Stream, NoStream>>;
+/// Where the stream goes, with how far away the relay is.
+pub(crate) type Reply = oneshot::Sender<Result<(Stream, Reach), NoStream>>;
 
 /// Why there is no signalling stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,8 +55,8 @@ pub enum NoStream {
 /// What the behaviour tells its transport.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A peer asks for a connection.
-    Caller(PeerId, Stream),
+    /// A peer asks for a connection, through a relay of this reach.
+    Caller(PeerId, Stream, Reach),
     /// We can be reached through this relayed address, or no longer.
     Listen(Multiaddr, bool),
 }
@@ -67,6 +70,8 @@ pub struct Behaviour {
     waiting: VecDeque<News>,
     /// Relayed connections; a list, for they are few, and every map costs a page to load.
     relayed: Vec<(PeerId, ConnectionId)>,
+    /// All others, any of which may be to a relay.
+    direct: Vec<(PeerId, ConnectionId, Reach)>,
     /// Relayed connections that are being dialled for somebody.
     dialling: Vec<(ConnectionId, PeerId, Reply)>,
     actions: VecDeque<Action>,
@@ -86,6 +91,7 @@ impl Behaviour {
             news,
             waiting: VecDeque::new(),
             relayed: Vec::new(),
+            direct: Vec::new(),
             dialling: Vec::new(),
             actions: VecDeque::new(),
             limits,
@@ -143,15 +149,28 @@ impl Behaviour {
         }
     }
 
-    fn handler(&mut self, peer: PeerId, connection: ConnectionId, relayed: bool) -> Handler {
-        if relayed {
+    /// The address is that of the relayed connection, or of the other end of a direct one.
+    fn handler(&mut self, peer: PeerId, connection: ConnectionId, address: &Multiaddr) -> Handler {
+        let relay = is_relayed(address).then(|| self.reach_of_relay(address));
+        if relay.is_some() {
             self.relayed.push((peer, connection));
+        } else {
+            self.direct.push((peer, connection, reach(address)));
         }
-        Handler::new(relayed, self.limits.sessions_per_peer)
+        Handler::new(relay, self.limits.sessions_per_peer)
+    }
+
+    /// How far away the relay of a relayed address is, by the connections that we have with it: the
+    /// address itself may be anybody's word.
+    fn reach_of_relay(&self, circuit: &Multiaddr) -> Reach {
+        let relay = relay_of(circuit);
+        let known = self.direct.iter().filter(|(peer, ..)| Some(*peer) == relay);
+        known.map(|(.., reach)| *reach).max().unwrap_or(Reach::World)
     }
 
     fn forget(&mut self, peer: &PeerId, connection: ConnectionId) {
         self.relayed.retain(|known| *known != (*peer, connection));
+        self.direct.retain(|(known, id, _)| (known, *id) != (peer, connection));
     }
 }
 
@@ -176,9 +195,11 @@ impl NetworkBehaviour for Behaviour {
         connection: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
-        _: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection, is_relayed(local)))
+        // What comes over a relay has no address but ours at that relay.
+        let address = if is_relayed(local) { local } else { remote };
+        Ok(self.handler(peer, connection, address))
     }
 
     fn handle_established_outbound_connection(
@@ -189,7 +210,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection, is_relayed(address)))
+        Ok(self.handler(peer, connection, address))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -230,9 +251,9 @@ impl NetworkBehaviour for Behaviour {
         _: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        let ToBehaviour::Stream(stream) = event;
+        let ToBehaviour::Stream(stream, relay) = event;
         // A transport that has no room for it resets the stream by dropping it.
-        self.news.try_send(News::Caller(peer, stream)).unwrap_or_default();
+        self.news.try_send(News::Caller(peer, stream, relay)).unwrap_or_default();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<(), THandlerInEvent<Self>>> {

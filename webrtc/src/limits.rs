@@ -81,6 +81,9 @@ pub struct SignalLimits {
     pub candidate_bytes: usize,
     /// Candidates taken from the other side.
     pub candidates: usize,
+    /// Of those, candidates at private addresses, or behind names of the local network: a machine
+    /// has a few interfaces, each with two families.
+    pub near_candidates: usize,
     /// Bytes in all, both directions together; fits a relayed connection of 128 KiB that counts both.
     pub total_bytes: usize,
     /// From the first byte to a connection; longer than a person waits.
@@ -97,6 +100,7 @@ impl SignalLimits {
         sdp_bytes: 16 * 1024,
         candidate_bytes: 1024,
         candidates: 64,
+        near_candidates: 16,
         total_bytes: 64 * 1024,
         total: Duration::from_secs(20),
         sessions_per_peer: 8,

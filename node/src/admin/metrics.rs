@@ -75,6 +75,7 @@ pub struct Metrics {
     reload_failed: Counter,
     refused: Family<ReasonLabel, Counter>,
     upgrades: Family<ResultLabel, Counter>,
+    candidates_refused: Counter,
     stun_dropped: Family<ReasonLabel, Counter>,
     circuits: Gauge,
     gossip: Family<GossipLabel, Counter>,
@@ -101,6 +102,7 @@ impl Metrics {
             reload_failed: Counter::default(),
             refused: Family::default(),
             upgrades: Family::default(),
+            candidates_refused: Counter::default(),
             stun_dropped: Family::default(),
             circuits: Gauge::default(),
             gossip: Family::default(),
@@ -139,6 +141,9 @@ impl Metrics {
         own.register("admission_refused", "Connections refused before use", refused);
         let upgrades = self.upgrades.clone();
         own.register("webrtc_upgrades", "Sessions of /webrtc by how they ended", upgrades);
+        let refused = self.candidates_refused.clone();
+        let help = "Addresses of other peers that were not tried, because they are too near";
+        own.register("webrtc_candidates_refused", help, refused);
         let dropped = self.stun_dropped.clone();
         own.register("stun_dropped", "Datagrams that WebRTC listeners dropped", dropped);
         let circuits = self.circuits.clone();
@@ -204,6 +209,11 @@ impl Metrics {
         self.upgrades.get_or_create(&ResultLabel { result }).inc_by(more);
     }
 
+    /// Counts `more` addresses of other peers that `/webrtc` did not try.
+    pub fn count_candidates_refused(&self, more: u64) {
+        self.candidates_refused.inc_by(more);
+    }
+
     /// Counts `more` datagrams that WebRTC listeners dropped.
     pub fn count_stun_dropped(&self, reason: &'static str, more: u64) {
         self.stun_dropped.get_or_create(&ReasonLabel { reason }).inc_by(more);
@@ -258,6 +268,7 @@ mod tests {
         metrics.count_decision("connect.in", true, 1);
         metrics.count_reload_failed();
         metrics.count_refused("limit", 2);
+        metrics.count_candidates_refused(6);
         metrics.set_circuits(5);
         metrics.count_gossip("ignore", "seen", 7);
         // Clones count into the same numbers.
@@ -276,6 +287,7 @@ mod tests {
             "peerloom_policy_decisions_total{action=\"connect.in\",effect=\"allow\"} 1",
             "peerloom_policy_reload_failed_total 1",
             "peerloom_admission_refused_total{reason=\"limit\"} 2",
+            "peerloom_webrtc_candidates_refused_total 6",
             "peerloom_relay_circuits 5",
             "peerloom_gossip_messages_total{outcome=\"ignore\",reason=\"seen\"} 8",
             "# EOF",
