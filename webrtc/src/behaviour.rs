@@ -8,6 +8,7 @@ mod handler;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::task::{Context, Poll};
 
 use futures::StreamExt as _;
@@ -50,6 +51,9 @@ pub enum NoStream {
     /// The relayed connection broke.
     #[error("the relayed connection broke")]
     Broken,
+    /// Whoever composed this peer wants no introduction to that one ([`Behaviour::admitting`]).
+    #[error("an introduction to this peer is not allowed")]
+    Denied,
 }
 
 /// What the behaviour tells its transport.
@@ -57,8 +61,19 @@ pub enum NoStream {
 pub(crate) enum News {
     /// A peer asks for a connection, through a relay of this reach.
     Caller(PeerId, Stream, Reach),
+    /// A peer asked that may not.
+    Denied,
     /// We can be reached through this relayed address, or no longer.
     Listen(Multiaddr, bool),
+}
+
+/// Says whether we may be introduced to a peer.
+struct Admission(Box<dyn Fn(&PeerId) -> bool + Send>);
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admission")
+    }
 }
 
 /// See the module's text. Made together with its transport by [`crate::transport::signalled::new`].
@@ -76,6 +91,7 @@ pub struct Behaviour {
     dialling: Vec<(ConnectionId, PeerId, Reply)>,
     actions: VecDeque<Action>,
     limits: SignalLimits,
+    admission: Admission,
 }
 
 type Action = ToSwarm<(), ToHandler>;
@@ -95,7 +111,23 @@ impl Behaviour {
             dialling: Vec::new(),
             actions: VecDeque::new(),
             limits,
+            admission: Admission(Box::new(|_| true)),
         }
+    }
+
+    /// Introduces only peers that `admit` admits, whichever side asks. It is asked anew for each
+    /// session. With others no stream is opened, and none is negotiated on relayed connections that
+    /// open meanwhile.
+    #[must_use]
+    pub fn admitting(mut self, admit: impl Fn(&PeerId) -> bool + Send + 'static) -> Self {
+        self.admission = Admission(Box::new(admit));
+        self
+    }
+
+    /// Whether we may be introduced to a peer now.
+    #[must_use]
+    pub fn admits(&self, peer: &PeerId) -> bool {
+        (self.admission.0)(peer)
     }
 
     fn open(&mut self, peer: PeerId, connection: ConnectionId, reply: Reply) {
@@ -107,6 +139,9 @@ impl Behaviour {
     }
 
     fn wish(&mut self, Wish { target, reply }: Wish) {
+        if !self.admits(&target.peer) {
+            return refuse(reply, NoStream::Denied);
+        }
         if let Some(&(peer, connection)) =
             self.relayed.iter().find(|(peer, _)| *peer == target.peer)
         {
@@ -157,7 +192,8 @@ impl Behaviour {
         } else {
             self.direct.push((peer, connection, reach(address)));
         }
-        Handler::new(relay, self.limits.sessions_per_peer)
+        let listens = relay.is_some() && self.admits(&peer);
+        Handler::new(relay, listens, self.limits.sessions_per_peer)
     }
 
     /// How far away the relay of a relayed address is, by the connections that we have with it: the
@@ -252,8 +288,11 @@ impl NetworkBehaviour for Behaviour {
         event: THandlerOutEvent<Self>,
     ) {
         let ToBehaviour::Stream(stream, relay) = event;
+        // The rules may have changed since the connection opened.
+        let news =
+            if self.admits(&peer) { News::Caller(peer, stream, relay) } else { News::Denied };
         // A transport that has no room for it resets the stream by dropping it.
-        self.news.try_send(News::Caller(peer, stream, relay)).unwrap_or_default();
+        self.news.try_send(news).unwrap_or_default();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<(), THandlerInEvent<Self>>> {

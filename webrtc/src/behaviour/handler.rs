@@ -44,6 +44,8 @@ pub enum ToBehaviour {
 pub struct Handler {
     /// How far away its relay is; `None` without one.
     relay: Option<Reach>,
+    /// Whether the other side may open streams.
+    listens: bool,
     wanted: VecDeque<Reply>,
     came: VecDeque<Stream>,
     waiting_max: usize,
@@ -56,8 +58,8 @@ impl fmt::Debug for Handler {
 }
 
 impl Handler {
-    pub(super) fn new(relay: Option<Reach>, waiting_max: usize) -> Self {
-        Self { relay, wanted: VecDeque::new(), came: VecDeque::new(), waiting_max }
+    pub(super) fn new(relay: Option<Reach>, listens: bool, waiting_max: usize) -> Self {
+        Self { relay, listens, wanted: VecDeque::new(), came: VecDeque::new(), waiting_max }
     }
 
     fn reach(&self) -> Reach {
@@ -74,7 +76,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = Reply;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        let protocol = if self.relay.is_some() {
+        let protocol = if self.listens {
             Either::Left(ReadyUpgrade::new(PROTOCOL))
         } else {
             Either::Right(DeniedUpgrade)

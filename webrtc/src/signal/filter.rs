@@ -144,11 +144,12 @@ impl CandidateFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Loopback,
+    /// Also what is for documentation and for benchmarks: who uses those uses them so.
     Private,
     /// One link only (RFC 3927; RFC 4291, section 2.5.6).
     Link,
     Public,
-    /// Multicast, unspecified, for documentation, reserved.
+    /// Multicast, unspecified, reserved.
     Nowhere,
 }
 
@@ -165,24 +166,24 @@ impl Place {
     /// network (RFC 6598) and used for private ones over the internet.
     fn of_v4(ip: Ipv4Addr) -> Self {
         match ip.octets() {
-            _ if ip.is_private() => Self::Private,
+            _ if ip.is_private() || ip.is_documentation() => Self::Private,
+            [198, 18 | 19, ..] => Self::Private,
             [100, second, ..] if second & 0xc0 == 64 => Self::Private,
             _ if ip.is_link_local() => Self::Link,
-            [0, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] | [224..=255, ..] => Self::Nowhere,
-            _ if ip.is_documentation() => Self::Nowhere,
+            [0, ..] | [192, 0, 0, _] | [224..=255, ..] => Self::Nowhere,
             [_, ..] => Self::Public,
         }
     }
 
     /// Public are the global unicast addresses, 2000::/3 (RFC 4291, section 2.4), but those for
-    /// documentation.
+    /// documentation (RFC 3849).
     fn of_v6(ip: Ipv6Addr) -> Self {
         let [first, second, ..] = ip.segments();
-        if ip.is_unique_local() {
+        if ip.is_unique_local() || (first == 0x2001 && second == 0x0db8) {
             Self::Private
         } else if ip.is_unicast_link_local() {
             Self::Link
-        } else if first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0x0db8) {
+        } else if first & 0xe000 == 0x2000 {
             Self::Public
         } else {
             Self::Nowhere

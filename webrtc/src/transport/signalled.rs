@@ -24,6 +24,9 @@ use crate::limits::{ConnectionLimits, SignalLimits};
 use crate::negotiate::{Terms, negotiate};
 use crate::signal::{CandidateFilter, Full, Reach, SessionId, Sessions, SignalError};
 
+/// How sessions end with peers that we may not be introduced to.
+const DENIED: &str = "denied";
+
 /// Why no `/webrtc` connection came about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -175,7 +178,8 @@ impl<P: Platform + Clone> SignalledTransport<P> {
             let (stream, relay) = match stream.await {
                 Ok(stream) => stream,
                 Err(why) => {
-                    outcomes.count("no_stream");
+                    let denied = matches!(why, SignalledError::NoStream(NoStream::Denied));
+                    outcomes.count(if denied { DENIED } else { "no_stream" });
                     return Err(why);
                 }
             };
@@ -216,6 +220,7 @@ impl<P: Platform + Clone> SignalledTransport<P> {
                     send_back_addr,
                 });
             }
+            News::Denied => self.outcomes.count(DENIED),
             News::Listen(address, true) => {
                 if !self.listen.contains(&address) {
                     self.listen.push(address.clone());
