@@ -23,6 +23,9 @@ pub enum Failure {
     /// The other side closed the connection, or its process ended.
     #[error("the other side closed the connection")]
     Closed,
+    /// The other side has stopped taking what it is sent.
+    #[error("the other side takes nothing any more")]
+    Stuck,
     /// No path was found, or the path went silent for too long.
     #[error("no path to the other side")]
     NoPath,

@@ -13,11 +13,8 @@ use futures_timer::Delay;
 use web_time::Instant;
 
 use crate::backend::{Negotiation, Platform, Role};
-use crate::limits::SignalLimits;
+use crate::limits::{SIGNAL_READ_BYTES as READ_BYTES, SignalLimits};
 use crate::signal::{CandidateFilter, Counts, Output, Signal, SignalError};
-
-/// Read from the stream at a time; a description has about 500 bytes.
-const READ_BYTES: usize = 1024;
 
 /// How a session goes.
 #[derive(Debug)]
