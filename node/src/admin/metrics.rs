@@ -40,6 +40,19 @@ struct ResultLabel {
     result: &'static str,
 }
 
+/// Which kind of path.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PathLabel {
+    path: &'static str,
+}
+
+/// Which kind of path, and which way.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BytesLabel {
+    path: &'static str,
+    direction: &'static str,
+}
+
 /// What became of a gossip message.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GossipLabel {
@@ -78,6 +91,8 @@ pub struct Metrics {
     candidates_refused: Counter,
     stun_dropped: Family<ReasonLabel, Counter>,
     circuits: Gauge,
+    connections: Family<PathLabel, Gauge>,
+    bytes: Family<BytesLabel, Counter>,
     gossip: Family<GossipLabel, Counter>,
 }
 
@@ -105,6 +120,8 @@ impl Metrics {
             candidates_refused: Counter::default(),
             stun_dropped: Family::default(),
             circuits: Gauge::default(),
+            connections: Family::default(),
+            bytes: Family::default(),
             gossip: Family::default(),
         };
         metrics.register(|root| {
@@ -148,6 +165,10 @@ impl Metrics {
         own.register("stun_dropped", "Datagrams that WebRTC listeners dropped", dropped);
         let circuits = self.circuits.clone();
         own.register("relay_circuits", "Circuits that this node carries", circuits);
+        let connections = self.connections.clone();
+        own.register("connections", "Open connections by the kind of path", connections);
+        let help = "Bytes of all streams by the kind of path, before encryption";
+        own.register_with_unit("stream", help, Unit::Bytes, self.bytes.clone());
         let gossip = self.gossip.clone();
         own.register("gossip_messages", "Gossip messages judged, by outcome and reason", gossip);
     }
@@ -224,6 +245,17 @@ impl Metrics {
         self.circuits.set(signed(circuits));
     }
 
+    /// Sets how many connections of a kind are open.
+    pub fn set_connections(&self, path: &'static str, open: usize) {
+        self.connections.get_or_create(&PathLabel { path }).set(signed(open));
+    }
+
+    /// Counts `more` bytes that streams of a kind of path have sent, or received.
+    pub fn count_bytes(&self, path: &'static str, sent: bool, more: u64) {
+        let direction = if sent { "sent" } else { "received" };
+        self.bytes.get_or_create(&BytesLabel { path, direction }).inc_by(more);
+    }
+
     /// Counts `more` gossip messages judged so: the outcome is `accept`, `ignore` or `reject`.
     pub fn count_gossip(&self, outcome: &'static str, reason: &'static str, more: u64) {
         self.gossip.get_or_create(&GossipLabel { outcome, reason }).inc_by(more);
@@ -270,6 +302,9 @@ mod tests {
         metrics.count_refused("limit", 2);
         metrics.count_candidates_refused(6);
         metrics.set_circuits(5);
+        metrics.set_connections("quic", 2);
+        metrics.count_bytes("relayed", true, 9);
+        metrics.count_bytes("relayed", false, 8);
         metrics.count_gossip("ignore", "seen", 7);
         // Clones count into the same numbers.
         metrics.clone().count_gossip("ignore", "seen", 1);
@@ -289,6 +324,9 @@ mod tests {
             "peerloom_admission_refused_total{reason=\"limit\"} 2",
             "peerloom_webrtc_candidates_refused_total 6",
             "peerloom_relay_circuits 5",
+            "peerloom_connections{path=\"quic\"} 2",
+            "peerloom_stream_bytes_total{path=\"relayed\",direction=\"sent\"} 9",
+            "peerloom_stream_bytes_total{path=\"relayed\",direction=\"received\"} 8",
             "peerloom_gossip_messages_total{outcome=\"ignore\",reason=\"seen\"} 8",
             "# EOF",
         ] {
