@@ -117,7 +117,7 @@ impl Signalled {
 /// How far away the other end of a connection with this remote address is.
 pub(crate) fn reach(address: &Multiaddr) -> Reach {
     // The address of a relayed connection tells where its relay is, not its other end.
-    if address.iter().any(|part| part == Protocol::P2pCircuit) {
+    if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
         return Reach::World;
     }
     match address.iter().next() {
@@ -144,7 +144,7 @@ pub(crate) fn relay_of(circuit: &Multiaddr) -> Option<PeerId> {
     for part in circuit {
         if let Protocol::P2p(peer) = part {
             last = Some(peer);
-        } else if part == Protocol::P2pCircuit {
+        } else if matches!(part, Protocol::P2pCircuit) {
             return last;
         }
     }

@@ -218,8 +218,8 @@ fn refuse(reply: Reply, why: NoStream) {
 /// Whether a connection at this address runs through a relay. A `/webrtc` address names one, but the
 /// connection does not use it.
 fn is_relayed(address: &Multiaddr) -> bool {
-    let has = |wanted: &Protocol<'_>| address.iter().any(|part| part == *wanted);
-    has(&Protocol::P2pCircuit) && !has(&Protocol::WebRTC)
+    let circuit = address.iter().any(|part| matches!(part, Protocol::P2pCircuit));
+    circuit && !address.iter().any(|part| matches!(part, Protocol::WebRTC))
 }
 
 impl NetworkBehaviour for Behaviour {

@@ -310,7 +310,10 @@ impl Stream {
                 (draining && self.is_done()).then_some(look)
             }
         };
-        due.into_iter().chain(self.abandoned).min()
+        match (due, self.abandoned) {
+            (Some(due), Some(end)) => Some(due.min(end)),
+            (due, end) => due.or(end),
+        }
     }
 
     /// The next thing to do, until there is none.

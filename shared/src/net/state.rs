@@ -114,14 +114,20 @@ impl NetState {
     /// the peer with the larger PeerId closes the one that it began. The other side closes none.
     #[must_use]
     pub fn surplus(&self, peer: &PeerId) -> Option<u64> {
-        let introduced = |outbound| {
-            let mut all = self.connections.iter();
-            all.find(|(_, c)| {
-                c.peer == *peer && c.outbound == outbound && address::is_signalled(&c.address)
-            })
-        };
-        introduced(false).filter(|_| self.local > *peer)?;
-        introduced(true).map(|(number, _)| *number)
+        if self.local < *peer {
+            return None;
+        }
+        let (mut ours, mut theirs) = (None, false);
+        for (number, connection) in &self.connections {
+            if connection.peer == *peer && address::is_signalled(&connection.address) {
+                if connection.outbound {
+                    ours = Some(*number);
+                } else {
+                    theirs = true;
+                }
+            }
+        }
+        ours.filter(|_| theirs)
     }
 
     /// Connected peers as people see them.

@@ -187,8 +187,10 @@ impl Driver {
     fn close_surplus(&mut self, peer: &PeerId) {
         let Some(number) = self.state.surplus(peer) else { return };
         let id = self.numbers.iter().find(|(_, known)| **known == number).map(|(id, _)| *id);
-        if id.is_some_and(|id| self.swarm.close_connection(id)) {
-            tracing::debug!(%peer, "one of two direct paths closed");
+        if let Some(id) = id
+            && !self.swarm.close_connection(id)
+        {
+            tracing::debug!(%peer, "gone already");
         }
     }
 

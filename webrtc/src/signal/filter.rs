@@ -7,12 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::sdp::{Address, CandidateLine, Protocol};
 
-/// Addresses of cloud machines' own data that lie among the private ones. The best known of them,
-/// 169.254.169.254, is link-local.
-const METADATA: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
-];
 /// No private network has a shorter prefix (RFC 1918): an interface that claims one, as tunnels do
 /// that carry everything, says nothing about what is near.
 const SHORTEST_PREFIX: u8 = 8;
@@ -93,8 +87,7 @@ pub fn judge_candidate(line: &CandidateLine, relay: Reach, networks: &[Network])
                 Place::Public => return Verdict::Try,
                 Place::Loopback => relay == Reach::Machine,
                 Place::Private => {
-                    !METADATA.contains(&ip)
-                        && (relay < Reach::World || networks.iter().any(|own| own.contains(ip)))
+                    relay < Reach::World || networks.iter().any(|own| own.contains(ip))
                 }
                 Place::Link | Place::Nowhere => false,
             }
@@ -149,7 +142,8 @@ enum Place {
     /// One link only (RFC 3927; RFC 4291, section 2.5.6).
     Link,
     Public,
-    /// Multicast, unspecified, reserved.
+    /// Multicast, unspecified, reserved; and what lies among the private addresses and tells cloud
+    /// machines about themselves. The best known of these, 169.254.169.254, is link-local.
     Nowhere,
 }
 
@@ -166,6 +160,7 @@ impl Place {
     /// network (RFC 6598) and used for private ones over the internet.
     fn of_v4(ip: Ipv4Addr) -> Self {
         match ip.octets() {
+            [100, 100, 100, 200] => Self::Nowhere,
             _ if ip.is_private() || ip.is_documentation() => Self::Private,
             [198, 18 | 19, ..] => Self::Private,
             [100, second, ..] if second & 0xc0 == 64 => Self::Private,
@@ -178,8 +173,10 @@ impl Place {
     /// Public are the global unicast addresses, 2000::/3 (RFC 4291, section 2.4), but those for
     /// documentation (RFC 3849).
     fn of_v6(ip: Ipv6Addr) -> Self {
-        let [first, second, ..] = ip.segments();
-        if ip.is_unique_local() || (first == 0x2001 && second == 0x0db8) {
+        let [first, second, .., last] = ip.segments();
+        if (first, second, last) == (0xfd00, 0x0ec2, 0x0254) {
+            Self::Nowhere
+        } else if ip.is_unique_local() || (first == 0x2001 && second == 0x0db8) {
             Self::Private
         } else if ip.is_unicast_link_local() {
             Self::Link
