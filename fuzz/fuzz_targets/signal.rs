@@ -6,14 +6,15 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use peerloom_webrtc::backend::{Failure, Local, Role};
 use peerloom_webrtc::limits::SignalLimits;
-use peerloom_webrtc::signal::{Output, Signal, public_candidate};
+use peerloom_webrtc::signal::{CandidateFilter, Output, Reach, Signal};
 
 // Steps: a byte for what happens, and one for how many of the bytes after it belong to it.
 fuzz_target!(|input: &[u8]| {
     let Some((first, mut rest)) = input.split_first() else { return };
     let role = if first & 1 == 0 { Role::Initiator } else { Role::Responder };
     let limits = SignalLimits::DEFAULT;
-    let mut signal = Signal::new(role, limits, Duration::ZERO).with_filter(public_candidate);
+    let filter = CandidateFilter::new(Reach::World, Vec::new(), limits.near_candidates);
+    let mut signal = Signal::new(role, limits, Duration::ZERO).with_filter(filter);
     let (mut now, mut ended) = (Duration::ZERO, false);
     while let [kind, length, tail @ ..] = rest {
         let (data, tail) = tail.split_at(tail.len().min(usize::from(*length)));

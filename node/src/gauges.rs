@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+use peerloom_shared::view::Transport;
+
 use crate::admin::Metrics;
 use crate::group::Group;
+use crate::traffic;
 
 /// What was read last, by metric and label.
 #[derive(Debug, Default)]
@@ -26,10 +29,12 @@ impl Gauges {
         }
         let refused = group.refused.load(Ordering::Relaxed);
         metrics.count_refused("policy", self.more(("refused", "policy", false), refused));
-        for (outcome, now) in group.webrtc.upgrades.counts() {
+        for (outcome, now) in group.transports.upgrades.counts() {
             metrics.count_upgrades(outcome, self.more(("upgrade", outcome, false), now));
         }
-        for (reason, now) in group.webrtc.dropped.counts() {
+        let refused = group.transports.upgrades.refused_candidates();
+        metrics.count_candidates_refused(self.more(("candidates", "refused", false), refused));
+        for (reason, now) in group.transports.dropped.counts() {
             metrics.count_stun_dropped(reason, self.more(("dropped", reason, false), now));
         }
         for (action, allowed, denied) in group.net.judge().decisions().each() {
@@ -37,7 +42,18 @@ impl Gauges {
             metrics.count_decision(name, true, self.more(("decision", name, true), allowed));
             metrics.count_decision(name, false, self.more(("decision", name, false), denied));
         }
-        metrics.set_circuits(group.net.state().circuits);
+        for (kind, [received, sent]) in group.transports.traffic.each() {
+            let path = traffic::name(kind);
+            metrics.count_bytes(path, false, self.more(("bytes", path, false), received));
+            metrics.count_bytes(path, true, self.more(("bytes", path, true), sent));
+        }
+        let state = group.net.state();
+        metrics.set_circuits(state.circuits);
+        let open: Vec<_> = state.connections.values().map(|c| Transport::of(&c.address)).collect();
+        for kind in traffic::KINDS {
+            let open = open.iter().filter(|of| **of == kind).count();
+            metrics.set_connections(traffic::name(kind), open);
+        }
     }
 
     /// How much a counter has grown since it was read last. A smaller one starts again from 0.

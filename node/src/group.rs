@@ -25,7 +25,7 @@ use crate::policy::actor::Policy;
 use crate::pubsub::actor::Pubsub;
 use crate::pubsub::outlets::Outlets;
 use crate::routing::actor::Routing;
-use crate::swarm::{self, WebRtcCounts};
+use crate::swarm::{self, Counts as TransportCounts};
 use crate::transport::actor::{Listening, Transport};
 
 /// One life.
@@ -55,8 +55,8 @@ pub struct Group {
     pub gauges: Vec<(&'static str, Gauge)>,
     /// Connections the gate refused.
     pub refused: Arc<AtomicU64>,
-    /// What WebRTC counts.
-    pub webrtc: WebRtcCounts,
+    /// What the transports count.
+    pub transports: TransportCounts,
     /// Ends the Driver, with goodbyes.
     pub stop_net: CancellationToken,
     /// Ends the actors.
@@ -83,7 +83,7 @@ impl Boot {
     }
 
     /// Builds the Driver.
-    fn network(&self, judge: &Judge) -> Result<(Parts, WebRtcCounts), Failure> {
+    fn network(&self, judge: &Judge) -> Result<(Parts, TransportCounts), Failure> {
         let settings = Settings {
             keypair: self.keypair.clone(),
             profile: self.profile(),
@@ -103,7 +103,7 @@ impl Boot {
     /// When the network cannot be set up.
     pub fn build(&self) -> Result<(Group, Driver), Failure> {
         let judge = Judge::new(self.policy.subscribe());
-        let (parts, webrtc) = self.network(&judge)?;
+        let (parts, transports) = self.network(&judge)?;
         let Parts { driver, handle: net, works, refused } = parts;
         let (stop_net, stop_actors) = (CancellationToken::new(), CancellationToken::new());
         let birth = |name| self.birth(name, &net, &stop_actors);
@@ -143,7 +143,7 @@ impl Boot {
                 ("pubsub", pubsub_lane),
             ],
             refused,
-            webrtc,
+            transports,
             stop_net,
             stop_actors,
         };

@@ -30,6 +30,7 @@ pub mod swarm;
 pub mod telemetry;
 pub mod text;
 pub mod toml_text;
+pub mod traffic;
 pub mod transport;
 pub mod watcher;
 

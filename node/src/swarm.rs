@@ -16,10 +16,13 @@ use libp2p::{PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, yamu
 use peerloom_shared::limits;
 use peerloom_shared::net::behaviour::Halves;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
+use peerloom_shared::view::Transport as Path;
 use peerloom_webrtc::backend::native::{Certificate, Dropped, NativePlatform};
 use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::native::DirectTransport;
 use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
+
+use crate::traffic::{Meter, Traffic};
 
 /// The swarm could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +41,15 @@ pub enum SwarmError {
     Setup(#[from] peerloom_shared::net::behaviour::SetupError),
 }
 
-/// What the WebRTC transports count.
+/// What the transports count.
 #[derive(Clone, Debug)]
-pub struct WebRtcCounts {
+pub struct Counts {
     /// How `/webrtc` sessions ended.
     pub upgrades: Outcomes,
     /// Datagrams that listeners dropped.
     pub dropped: Arc<Dropped>,
+    /// Bytes by the kind of path.
+    pub traffic: Traffic,
 }
 
 /// Builds a swarm with all native transports: `/webrtc`, WebRTC-direct, relayed, QUIC, WebSocket and
@@ -56,7 +61,7 @@ pub fn build(
     settings: &Settings,
     certificate: Certificate,
     judge: &Judge,
-) -> Result<(Swarm<Behaviour>, WebRtcCounts), SwarmError> {
+) -> Result<(Swarm<Behaviour>, Counts), SwarmError> {
     let keypair = &settings.keypair;
     let local = keypair.public().to_peer_id();
     let (relay_transport, relay_client) = relay::client::new(local);
@@ -76,30 +81,41 @@ fn transport(
     keypair: &Keypair,
     certificate: Certificate,
     relay: relay::client::Transport,
-) -> Result<(Peers, peerloom_webrtc::behaviour::Behaviour, WebRtcCounts), SwarmError> {
+) -> Result<(Peers, peerloom_webrtc::behaviour::Behaviour, Counts), SwarmError> {
     let limits = ConnectionLimits::DEFAULT;
     let platform = NativePlatform { certificate: certificate.clone(), limits };
     let (signalled, behaviour) = signalled::new(platform, SignalledConfig::default());
+    let traffic = Traffic::default();
+    let metered = |peers: Peers, kind| metered(peers, traffic.of(kind));
     let upgrades = signalled.outcomes();
     let signalled =
         signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
+    let signalled = metered(signalled, Path::Webrtc);
     let direct = DirectTransport::new(keypair.clone(), certificate);
-    let counts = WebRtcCounts { upgrades, dropped: direct.dropped() };
+    let dropped = direct.dropped();
     let direct =
         direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
+    let direct = metered(direct, Path::WebrtcDirect);
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
         .boxed();
-    let tcp = secured(plain_tcp(), keypair)?;
+    let quic = metered(quic, Path::Quic);
+    let tcp = metered(secured(plain_tcp(), keypair)?, Path::Tcp);
     let mut websocket = libp2p_websocket::Config::new(resolving(plain_tcp())?);
     websocket.set_max_data_size(limits::WEBSOCKET_MESSAGE_BYTES_MAX);
     let by_address = resolving(either(either(direct, quic), tcp))?.boxed();
-    let streams =
-        either(secured(relay, keypair)?, either(secured(websocket, keypair)?, by_address));
-    Ok((either(signalled, streams), behaviour, counts))
+    let websocket = metered(secured(websocket, keypair)?, Path::WebSocket);
+    let relayed = metered(secured(relay, keypair)?, Path::Circuit);
+    let streams = either(relayed, either(websocket, by_address));
+    Ok((either(signalled, streams), behaviour, Counts { upgrades, dropped, traffic }))
 }
 
 type Peers = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// Counts the bytes of all streams.
+fn metered(peers: Peers, meter: Meter) -> Peers {
+    peers.map(move |(peer, connection), _| (peer, meter.on(connection))).boxed()
+}
 
 fn either(first: Peers, second: Peers) -> Peers {
     first.or_transport(second).map(|output, _| output.into_inner()).boxed()

@@ -51,8 +51,9 @@ pub const INBOUND_MAX: u32 = 256;
 pub const INBOUND_RELAY_MAX: u32 = 1_024;
 /// Outbound connections.
 pub const OUTBOUND_MAX: u32 = 128;
-/// Connections to one peer: relayed, direct, and one during an upgrade.
-pub const PER_PEER_MAX: u32 = 3;
+/// Connections to one peer: a relayed and a direct one begun by each side, where both began at once.
+/// With less room each side might refuse the direct one that the other keeps.
+pub const PER_PEER_MAX: u32 = 4;
 /// Streams of one connection that are still being negotiated.
 pub const NEGOTIATING_STREAMS_MAX: usize = 32;
 /// Streams of one yamux connection.

@@ -35,6 +35,8 @@ pub use work::{Lanes, Works};
 
 /// Our Kademlia network, apart from the public one: our record rules cannot hold there.
 pub const KAD_PROTOCOL: &str = "/peerloom/kad/1";
+/// How peers that a relay connects ask each other for a direct connection.
+pub const SIGNALLING_PROTOCOL: &str = "/webrtc-signaling/0.0.1";
 /// What identify tells as protocol version.
 pub const PROTOCOL_VERSION: &str = "peerloom/1";
 

@@ -21,7 +21,7 @@ use peerloom_shared::net::work::PubsubWork;
 use peerloom_shared::net::{
     Behaviour, Driver, Exit, Judge, NetError, NetHandle, Settings, Works, agent,
 };
-use peerloom_shared::policy::{PolicySet, Rules};
+use peerloom_shared::policy::{Action, PolicySet, Rules};
 use peerloom_shared::pubsub::Acceptance;
 use peerloom_shared::view::Transport;
 use peerloom_shared::{Multiaddr, PeerId};
@@ -208,6 +208,29 @@ fn new_rules_close_what_they_forbid() {
             left.net.dial(Some(right.id), vec![], false).await,
             Err(NetError::Denied(_))
         ));
+    });
+}
+
+#[test]
+fn nobody_is_introduced_to_whom_the_rules_deny() {
+    runtime().block_on(async {
+        let [denied, other] = [0, 1].map(|_| PeerId::random());
+        let (policy, rules) = watch::channel(Arc::new(PolicySet::open()));
+        let judge = Judge::new(rules);
+        let swarm = memory_swarm(&Keypair::generate_ed25519(), &judge);
+        let admits = |peer| swarm.behaviour().webrtc.admits(&peer);
+        let denials = || {
+            let each = judge.decisions().each();
+            each.filter(|(action, ..)| *action == Action::ProtocolOpen)
+                .map(|(.., no)| no)
+                .sum::<u64>()
+        };
+        assert!(admits(denied) && admits(other));
+        assert_eq!(denials(), 0);
+        let rules = Rules { deny_peers: [denied].into(), ..Rules::default() };
+        policy.send_replace(Arc::new(PolicySet::from_rules(rules, 2)));
+        assert!(!admits(denied) && admits(other));
+        assert_eq!(denials(), 1);
     });
 }
 

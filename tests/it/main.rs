@@ -18,6 +18,7 @@ mod discovery;
 mod driver;
 mod forged;
 mod inside;
+mod introduced;
 mod mesh;
 mod ping;
 mod policy;

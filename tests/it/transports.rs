@@ -4,6 +4,7 @@
 
 use std::net::{Ipv6Addr, TcpListener, UdpSocket};
 
+use peerloom_node::traffic;
 use peerloom_shared::view::{Direction, LinkState, Path, Transport};
 use peerloom_tests::{Form, NodeProcess, Setup};
 
@@ -49,6 +50,13 @@ fn talk(left: &NodeProcess, right: &NodeProcess, form: Form) {
             c.transport == transport(form) && c.path == Path::Direct && c.direction == direction
         };
         assert!(peer.connections.iter().any(over), "{:?}", peer.connections);
+        let label = format!("path=\"{}\"", traffic::name(transport(form)));
+        assert!(node.metric("peerloom_connections", &label) >= 1.0);
+        for direction in ["sent", "received"] {
+            let label = format!("{label},direction=\"{direction}\"");
+            let bytes = node.metric("peerloom_stream_bytes_total", &label);
+            assert!(bytes > 100.0, "{label}: {bytes}");
+        }
     }
 }
 

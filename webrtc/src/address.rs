@@ -8,6 +8,11 @@ use libp2p_core::multiaddr::{Multiaddr, Protocol};
 use libp2p_identity::PeerId;
 use libp2p_webrtc_utils::Fingerprint;
 
+use crate::signal::Reach;
+
+/// Names that only the local network answers (RFC 6762, RFC 8375), or that are used so.
+const SITE_NAMES: [&str; 4] = [".local", ".home.arpa", ".internal", ".lan"];
+
 /// A WebRTC-direct address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direct {
@@ -109,9 +114,47 @@ impl Signalled {
     }
 }
 
+/// How far away the other end of a connection with this remote address is.
+pub(crate) fn reach(address: &Multiaddr) -> Reach {
+    // The address of a relayed connection tells where its relay is, not its other end.
+    if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
+        return Reach::World;
+    }
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => Reach::of(ip.into()),
+        Some(Protocol::Ip6(ip)) => Reach::of(ip.into()),
+        Some(Protocol::Memory(_)) => Reach::Machine,
+        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => {
+            if name == "localhost" {
+                Reach::Machine
+            } else if !name.contains('.') || SITE_NAMES.iter().any(|end| name.ends_with(end)) {
+                Reach::Site
+            } else {
+                Reach::World
+            }
+        }
+        // What is not known is far.
+        _ => Reach::World,
+    }
+}
+
+/// The relay of a relayed address.
+pub(crate) fn relay_of(circuit: &Multiaddr) -> Option<PeerId> {
+    let mut last = None;
+    for part in circuit {
+        if let Protocol::P2p(peer) = part {
+            last = Some(peer);
+        } else if matches!(part, Protocol::P2pCircuit) {
+            return last;
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Direct, Signalled};
+    use super::{Direct, Signalled, reach, relay_of};
+    use crate::signal::Reach;
 
     const HASH: &str = "uEiA4R9mJ77hi021JEsImnNBbs7JUN6cmKI7DKy6F-3OMKQ";
     const PEER: &str = "12D3KooWDPiBPJwDP5LLAGSGvhNbdgUsAgTHsdCtzDCMD2LGTEoG";
@@ -169,5 +212,49 @@ mod tests {
             assert_eq!(Signalled::parse(&text.parse().expect("an address")), None, "{text}");
         }
         assert_eq!(Signalled::of_circuit(&RELAY.parse().expect("an address")), None);
+    }
+
+    #[test]
+    fn how_far_a_relay_is() {
+        let of = |text: &str| reach(&text.parse().expect("an address"));
+        for text in ["/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1/ws", "/dns4/localhost/tcp/1/ws"] {
+            assert_eq!(of(text), Reach::Machine, "{text}");
+        }
+        assert_eq!(of("/memory/1"), Reach::Machine);
+        for text in [
+            "/ip4/192.168.1.7/udp/1/quic-v1",
+            "/ip4/169.254.1.1/tcp/1",
+            "/ip6/fd12::1/tcp/1",
+            "/ip6/fe80::1/tcp/1",
+            "/dns/pi.local/tcp/1/ws",
+            "/dns/router/tcp/1/ws",
+            "/dns4/hub.home.arpa/tcp/1/ws",
+        ] {
+            assert_eq!(of(text), Reach::Site, "{text}");
+        }
+        for text in [
+            "/ip4/1.2.3.4/tcp/1".to_owned(),
+            "/ip6/2001:4860::1/udp/1/quic-v1".to_owned(),
+            "/dns4/example.org/tcp/443/tls/ws".to_owned(),
+            "/dns4/localhost.example.org/tcp/443/tls/ws".to_owned(),
+            "/dnsaddr/localhost".to_owned(),
+            format!("/ip4/127.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit"),
+            format!("/ip4/127.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit/webrtc"),
+            String::new(),
+        ] {
+            assert_eq!(of(&text), Reach::World, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_relay_of_a_circuit_stands_before_it() {
+        let relay = RELAY.parse().expect("an address");
+        assert_eq!(relay_of(&relay), None);
+        for end in ["/p2p-circuit".to_owned(), format!("/p2p-circuit/p2p/{PEER}")] {
+            let circuit = format!("{RELAY}{end}").parse().expect("an address");
+            let relay = relay_of(&circuit).expect("a relay");
+            assert!(RELAY.ends_with(&relay.to_string()));
+        }
+        assert_eq!(relay_of(&format!("/p2p-circuit/p2p/{PEER}").parse().expect("one")), None);
     }
 }

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use crate::signal::Network;
+
 /// A data channel of one connection, as this side numbers it. Never reused within a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u64);
@@ -21,6 +23,9 @@ pub enum Failure {
     /// The other side closed the connection, or its process ended.
     #[error("the other side closed the connection")]
     Closed,
+    /// The other side has stopped taking what it is sent.
+    #[error("the other side takes nothing any more")]
+    Stuck,
     /// No path was found, or the path went silent for too long.
     #[error("no path to the other side")]
     NoPath,
@@ -163,6 +168,11 @@ pub trait Platform: fmt::Debug + Send + Unpin + 'static {
     /// # Errors
     /// When the platform has no WebRTC, or no room.
     fn start(&self, role: Role) -> Result<Self::Negotiation, Failure>;
+
+    /// The networks that this machine is in, as far as the platform tells. Browsers do not.
+    fn networks(&self) -> Vec<Network> {
+        Vec::new()
+    }
 }
 
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]

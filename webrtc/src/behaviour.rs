@@ -4,8 +4,11 @@
 //! Not here: what is said on the streams (`negotiate`), listening and dialling (`transport`).
 
 mod handler;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::task::{Context, Poll};
 
 use futures::StreamExt as _;
@@ -21,8 +24,9 @@ use libp2p_swarm::{
 };
 
 pub use self::handler::{Handler, ToBehaviour, ToHandler};
-use crate::address::Signalled;
+use crate::address::{Signalled, reach, relay_of};
 use crate::limits::SignalLimits;
+use crate::signal::Reach;
 
 /// Somebody wants a signalling stream to a peer.
 #[derive(Debug)]
@@ -31,8 +35,8 @@ pub(crate) struct Wish {
     pub(crate) reply: Reply,
 }
 
-/// Where the stream goes.
-pub(crate) type Reply = oneshot::Sender<Result<Stream, NoStream>>;
+/// Where the stream goes, with how far away the relay is.
+pub(crate) type Reply = oneshot::Sender<Result<(Stream, Reach), NoStream>>;
 
 /// Why there is no signalling stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,15 +51,29 @@ pub enum NoStream {
     /// The relayed connection broke.
     #[error("the relayed connection broke")]
     Broken,
+    /// Whoever composed this peer wants no introduction to that one ([`Behaviour::admitting`]).
+    #[error("an introduction to this peer is not allowed")]
+    Denied,
 }
 
 /// What the behaviour tells its transport.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A peer asks for a connection.
-    Caller(PeerId, Stream),
+    /// A peer asks for a connection, through a relay of this reach.
+    Caller(PeerId, Stream, Reach),
+    /// A peer asked that may not.
+    Denied,
     /// We can be reached through this relayed address, or no longer.
     Listen(Multiaddr, bool),
+}
+
+/// Says whether we may be introduced to a peer.
+struct Admission(Box<dyn Fn(&PeerId) -> bool + Send>);
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admission")
+    }
 }
 
 /// See the module's text. Made together with its transport by [`crate::transport::signalled::new`].
@@ -67,10 +85,13 @@ pub struct Behaviour {
     waiting: VecDeque<News>,
     /// Relayed connections; a list, for they are few, and every map costs a page to load.
     relayed: Vec<(PeerId, ConnectionId)>,
+    /// All others, any of which may be to a relay.
+    direct: Vec<(PeerId, ConnectionId, Reach)>,
     /// Relayed connections that are being dialled for somebody.
     dialling: Vec<(ConnectionId, PeerId, Reply)>,
     actions: VecDeque<Action>,
     limits: SignalLimits,
+    admission: Admission,
 }
 
 type Action = ToSwarm<(), ToHandler>;
@@ -86,10 +107,27 @@ impl Behaviour {
             news,
             waiting: VecDeque::new(),
             relayed: Vec::new(),
+            direct: Vec::new(),
             dialling: Vec::new(),
             actions: VecDeque::new(),
             limits,
+            admission: Admission(Box::new(|_| true)),
         }
+    }
+
+    /// Introduces only peers that `admit` admits, whichever side asks. It is asked anew for each
+    /// session. With others no stream is opened, and none is negotiated on relayed connections that
+    /// open meanwhile.
+    #[must_use]
+    pub fn admitting(mut self, admit: impl Fn(&PeerId) -> bool + Send + 'static) -> Self {
+        self.admission = Admission(Box::new(admit));
+        self
+    }
+
+    /// Whether we may be introduced to a peer now.
+    #[must_use]
+    pub fn admits(&self, peer: &PeerId) -> bool {
+        (self.admission.0)(peer)
     }
 
     fn open(&mut self, peer: PeerId, connection: ConnectionId, reply: Reply) {
@@ -101,6 +139,9 @@ impl Behaviour {
     }
 
     fn wish(&mut self, Wish { target, reply }: Wish) {
+        if !self.admits(&target.peer) {
+            return refuse(reply, NoStream::Denied);
+        }
         if let Some(&(peer, connection)) =
             self.relayed.iter().find(|(peer, _)| *peer == target.peer)
         {
@@ -143,15 +184,29 @@ impl Behaviour {
         }
     }
 
-    fn handler(&mut self, peer: PeerId, connection: ConnectionId, relayed: bool) -> Handler {
-        if relayed {
+    /// The address is that of the relayed connection, or of the other end of a direct one.
+    fn handler(&mut self, peer: PeerId, connection: ConnectionId, address: &Multiaddr) -> Handler {
+        let relay = is_relayed(address).then(|| self.reach_of_relay(address));
+        if relay.is_some() {
             self.relayed.push((peer, connection));
+        } else {
+            self.direct.push((peer, connection, reach(address)));
         }
-        Handler::new(relayed, self.limits.sessions_per_peer)
+        let listens = relay.is_some() && self.admits(&peer);
+        Handler::new(relay, listens, self.limits.sessions_per_peer)
+    }
+
+    /// How far away the relay of a relayed address is, by the connections that we have with it: the
+    /// address itself may be anybody's word.
+    fn reach_of_relay(&self, circuit: &Multiaddr) -> Reach {
+        let relay = relay_of(circuit);
+        let known = self.direct.iter().filter(|(peer, ..)| Some(*peer) == relay);
+        known.map(|(.., reach)| *reach).max().unwrap_or(Reach::World)
     }
 
     fn forget(&mut self, peer: &PeerId, connection: ConnectionId) {
         self.relayed.retain(|known| *known != (*peer, connection));
+        self.direct.retain(|(known, id, _)| (known, *id) != (peer, connection));
     }
 }
 
@@ -163,8 +218,8 @@ fn refuse(reply: Reply, why: NoStream) {
 /// Whether a connection at this address runs through a relay. A `/webrtc` address names one, but the
 /// connection does not use it.
 fn is_relayed(address: &Multiaddr) -> bool {
-    let has = |wanted: &Protocol<'_>| address.iter().any(|part| part == *wanted);
-    has(&Protocol::P2pCircuit) && !has(&Protocol::WebRTC)
+    let circuit = address.iter().any(|part| matches!(part, Protocol::P2pCircuit));
+    circuit && !address.iter().any(|part| matches!(part, Protocol::WebRTC))
 }
 
 impl NetworkBehaviour for Behaviour {
@@ -176,9 +231,11 @@ impl NetworkBehaviour for Behaviour {
         connection: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
-        _: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection, is_relayed(local)))
+        // What comes over a relay has no address but ours at that relay.
+        let address = if is_relayed(local) { local } else { remote };
+        Ok(self.handler(peer, connection, address))
     }
 
     fn handle_established_outbound_connection(
@@ -189,7 +246,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection, is_relayed(address)))
+        Ok(self.handler(peer, connection, address))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -230,9 +287,12 @@ impl NetworkBehaviour for Behaviour {
         _: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        let ToBehaviour::Stream(stream) = event;
+        let ToBehaviour::Stream(stream, relay) = event;
+        // The rules may have changed since the connection opened.
+        let news =
+            if self.admits(&peer) { News::Caller(peer, stream, relay) } else { News::Denied };
         // A transport that has no room for it resets the stream by dropping it.
-        self.news.try_send(News::Caller(peer, stream)).unwrap_or_default();
+        self.news.try_send(news).unwrap_or_default();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<(), THandlerInEvent<Self>>> {

@@ -4,6 +4,8 @@
 
 mod shared;
 mod substream;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -85,7 +87,7 @@ impl<B: Backend> Connection<B> {
     }
 
     /// Tells the backend something.
-    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    #[cfg(any(test, all(feature = "native", not(target_arch = "wasm32"))))]
     pub(crate) fn with_backend<T>(&mut self, work: impl FnOnce(&mut B) -> T) -> T {
         work(lock(&self.shared).backend())
     }

@@ -22,6 +22,9 @@ pub struct StreamLimits {
     pub receive_max_bytes: usize,
     /// How long the end of our sending waits for its acknowledgement. js and go wait as long.
     pub fin_ack: Duration,
+    /// How long a stream that its user dropped stays when its channel takes nothing of what is
+    /// still to be sent. Much longer than any pause of a path that is alive.
+    pub abandoned: Duration,
 }
 
 impl StreamLimits {
@@ -34,6 +37,7 @@ impl StreamLimits {
         receive_high_bytes: 1024 * 1024,
         receive_max_bytes: 4 * 1024 * 1024,
         fin_ack: Duration::from_secs(10),
+        abandoned: Duration::from_secs(60),
     };
 }
 
@@ -50,6 +54,9 @@ pub struct ConnectionLimits {
     pub stream: StreamLimits,
     /// Open streams, of both sides together. What the other side opens beyond is refused with RESET.
     pub streams: usize,
+    /// Streams that end by [`StreamLimits::abandoned`] before the connection does: what they leave
+    /// with the platform is no longer counted, and another side that takes nothing is of no use.
+    pub cut_streams: usize,
     /// Channels that the other side may open before the connection is ready for streams; as js.
     pub early_channels: usize,
     /// Unread bytes of each such channel.
@@ -61,6 +68,7 @@ impl ConnectionLimits {
     pub const DEFAULT: Self = Self {
         stream: StreamLimits::DEFAULT,
         streams: 256,
+        cut_streams: 16,
         early_channels: 10,
         early_channel_bytes: 16 * 1024,
     };
@@ -81,6 +89,9 @@ pub struct SignalLimits {
     pub candidate_bytes: usize,
     /// Candidates taken from the other side.
     pub candidates: usize,
+    /// Of those, candidates at private addresses, or behind names of the local network: a machine
+    /// has a few interfaces, each with two families.
+    pub near_candidates: usize,
     /// Bytes in all, both directions together; fits a relayed connection of 128 KiB that counts both.
     pub total_bytes: usize,
     /// From the first byte to a connection; longer than a person waits.
@@ -97,6 +108,7 @@ impl SignalLimits {
         sdp_bytes: 16 * 1024,
         candidate_bytes: 1024,
         candidates: 64,
+        near_candidates: 16,
         total_bytes: 64 * 1024,
         total: Duration::from_secs(20),
         sessions_per_peer: 8,
@@ -142,4 +154,49 @@ impl Default for DirectLimits {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// How often within [`StreamLimits::fin_ack`] the owner of a stream looks whether the channel is empty.
+/// Platforms tell of the low mark, not of an empty channel.
+pub(crate) const BUFFER_LOOKS: u32 = 100;
+
+/// Never more often than this, however short that time is.
+pub(crate) const BUFFER_PAUSE: Duration = Duration::from_millis(1);
+
+/// Members of a candidate's JSON object. More are no candidate; it bounds the search for names that
+/// came before.
+pub(crate) const JSON_MEMBERS: usize = 16;
+
+/// Events of a connection taken in one go, before other connections get their turn: about a receive
+/// window of small messages.
+#[cfg(feature = "libp2p")]
+pub(crate) const EVENTS_AT_ONCE: usize = 64;
+
+/// Bytes of signalling read at a time; a description has about 500.
+#[cfg(feature = "libp2p")]
+pub(crate) const SIGNAL_READ_BYTES: usize = 1024;
+
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+pub(crate) use self::browser::*;
+
+/// Times and sizes of the browser's side.
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+mod browser {
+    use std::time::Duration;
+
+    /// How long a new connection waits for its channel `init` to be closed by both sides. A peer
+    /// that does not answer the closing costs no more than this; one that does needs two round
+    /// trips.
+    pub(crate) const BROWSER_INIT_PATIENCE: Duration = Duration::from_secs(2);
+
+    /// How long version 2 of webrtc-direct is tried alone. Longer than any round trip, shorter than
+    /// a person notices, since servers that know version 1 only never answer.
+    pub(crate) const BROWSER_HEAD_START: Duration = Duration::from_secs(1);
+
+    /// How often channels that were refused are closed; each stays for one to two of it. Longer
+    /// than a browser needs to report to its page that a channel is open.
+    pub(crate) const BROWSER_REFUSED_LINGER: Duration = Duration::from_millis(250);
+
+    /// Characters of a browser's own words about an error that are kept.
+    pub(crate) const BROWSER_WORDS: usize = 200;
 }

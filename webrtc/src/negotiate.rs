@@ -13,14 +13,11 @@ use futures_timer::Delay;
 use web_time::Instant;
 
 use crate::backend::{Negotiation, Platform, Role};
-use crate::limits::SignalLimits;
-use crate::signal::{CandidateFilter, Output, Signal, SignalError};
-
-/// Read from the stream at a time; a description has about 500 bytes.
-const READ_BYTES: usize = 1024;
+use crate::limits::{SIGNAL_READ_BYTES as READ_BYTES, SignalLimits};
+use crate::signal::{CandidateFilter, Counts, Output, Signal, SignalError};
 
 /// How a session goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) limits: SignalLimits,
     pub(crate) filter: CandidateFilter,
@@ -37,21 +34,21 @@ struct Session<N, S> {
     due: Option<Duration>,
 }
 
-/// Runs a session.
-///
-/// # Errors
-/// Why there is no connection.
+/// Runs a session: the connection or why there is none, and what was left out on the way.
 pub(crate) async fn negotiate<P, S>(
     platform: P,
     role: Role,
     stream: S,
     terms: Terms,
-) -> Result<<P::Negotiation as Negotiation>::Backend, SignalError>
+) -> (Result<<P::Negotiation as Negotiation>::Backend, SignalError>, Counts)
 where
     P: Platform,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let negotiation = platform.start(role).map_err(SignalError::Peer)?;
+    let negotiation = match platform.start(role) {
+        Ok(negotiation) => negotiation,
+        Err(failure) => return (Err(SignalError::Peer(failure)), Counts::default()),
+    };
     let mut session = Session {
         signal: Signal::new(role, terms.limits, Duration::ZERO).with_filter(terms.filter),
         negotiation,
@@ -61,13 +58,16 @@ where
         timer: Delay::new(Duration::ZERO),
         due: None,
     };
-    poll_fn(|cx| session.poll(cx)).await?;
-    let Session { negotiation, stream, .. } = session;
+    let done = poll_fn(|cx| session.poll(cx)).await;
+    let Session { signal, negotiation, stream, .. } = session;
+    if let Err(why) = done {
+        return (Err(why), signal.counts());
+    }
     if let Some(mut stream) = stream {
         // The connection is there; whether the stream ends well does not matter any more.
         poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).now_or_never();
     }
-    negotiation.into_backend().map_err(SignalError::Peer)
+    (negotiation.into_backend().map_err(SignalError::Peer), signal.counts())
 }
 
 impl<N: Negotiation, S: AsyncRead + AsyncWrite + Unpin> Session<N, S> {

@@ -19,7 +19,7 @@ use crate::limits::SignalLimits;
 use crate::sdp::{Candidate, CandidateLine, Description, SdpError, Setup};
 
 pub use error::{Expected, SignalError};
-pub use filter::{CandidateFilter, any_candidate, public_candidate};
+pub use filter::{CandidateFilter, Network, Reach, Verdict, judge_candidate};
 use message::Decoder;
 pub use message::MessageKind;
 pub use sessions::{Full, SessionId, Sessions};
@@ -72,7 +72,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Signal {
     limits: SignalLimits,
-    filter: CandidateFilter,
+    /// `None` takes every candidate.
+    filter: Option<CandidateFilter>,
     phase: Phase,
     deadline: Duration,
     decoder: Decoder,
@@ -99,7 +100,7 @@ impl Signal {
         };
         Self {
             limits,
-            filter: any_candidate,
+            filter: None,
             phase,
             deadline: now.saturating_add(limits.total),
             decoder: Decoder::new(limits.sdp_bytes.max(limits.candidate_bytes)),
@@ -118,7 +119,7 @@ impl Signal {
     /// Tries only those candidates of the other side that `filter` takes, also those in its SDP.
     #[must_use]
     pub fn with_filter(mut self, filter: CandidateFilter) -> Self {
-        self.filter = filter;
+        self.filter = Some(filter);
         self
     }
 
@@ -255,8 +256,10 @@ impl Signal {
             return Err(SignalError::TooMany);
         }
         let before = read.candidates.len();
-        let filter = self.filter;
-        read.candidates.retain(|line| CandidateLine::parse(line).is_ok_and(|line| filter(&line)));
+        let filter = &mut self.filter;
+        read.candidates.retain(|line| {
+            CandidateLine::parse(line).is_ok_and(|line| takes(filter.as_mut(), &line))
+        });
         self.counts.filtered += before.saturating_sub(read.candidates.len());
         Ok(read)
     }
@@ -281,7 +284,7 @@ impl Signal {
             self.counts.unreadable += 1;
             return Ok(());
         };
-        if !(self.filter)(&line) {
+        if !takes(self.filter.as_mut(), &line) {
             self.counts.filtered += 1;
         } else if self.phase == Phase::Applying {
             self.remote.push(candidate.to_json());
@@ -387,4 +390,9 @@ impl Signal {
         self.outputs.clear();
         self.outputs.push_back(Output::Failed(error));
     }
+}
+
+/// Whether a candidate of the other side is tried.
+fn takes(filter: Option<&mut CandidateFilter>, line: &CandidateLine) -> bool {
+    filter.is_none_or(|filter| filter.takes(line))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::frame::{Decoder, Flag};
-use crate::limits::StreamLimits;
+use crate::limits::{BUFFER_LOOKS, BUFFER_PAUSE, StreamLimits};
 
 mod error;
 mod inbox;
@@ -22,13 +22,6 @@ pub use error::StreamError;
 use inbox::Inbox;
 use outbox::Outbox;
 use steps::{Channel, Reading, Writing};
-
-/// How often within the time for FIN_ACK the caller should look whether the channel is empty. Platforms
-/// tell of the low mark, not of an empty channel.
-const LOOKS: u32 = 100;
-
-/// Never more often than this, however short that time is.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +83,10 @@ pub struct Stream {
     now: Duration,
     /// When the caller last looked at the channel's buffer.
     looked: Duration,
+    /// The user dropped the stream; until when its channel has to take something.
+    abandoned: Option<Duration>,
+    /// That time is over.
+    cut: bool,
     ignored: u64,
 }
 
@@ -114,6 +111,8 @@ impl Stream {
             wake_writer: false,
             now: Duration::ZERO,
             looked: Duration::ZERO,
+            abandoned: None,
+            cut: false,
             ignored: 0,
         }
     }
@@ -163,6 +162,9 @@ impl Stream {
             // side cannot be blamed for the silence.
             if let Writing::Finished { until } = &mut self.writing {
                 *until = self.now.saturating_add(self.limits.fin_ack);
+            }
+            if let Some(until) = &mut self.abandoned {
+                *until = self.now.saturating_add(self.limits.abandoned);
             }
         }
         if self.outbox.set_buffered(bytes, &self.limits) {
@@ -263,8 +265,10 @@ impl Stream {
 
     /// The user dropped the stream. An open half for writing means that not all was written: RESET.
     /// Otherwise what was written and FIN still go out, and the other side learns that nobody reads.
+    /// When the channel takes nothing for [`StreamLimits::abandoned`], it is reset after all.
     pub fn abandon(&mut self, now: Duration) {
         self.advance(now);
+        self.abandoned = Some(self.now.saturating_add(self.limits.abandoned));
         if self.writing == Writing::Open {
             self.reset();
         } else {
@@ -285,21 +289,30 @@ impl Stream {
         {
             self.writing = Writing::Over;
         }
+        if self.abandoned.is_some_and(|until| until <= self.now) && self.channel != Channel::Closed
+        {
+            self.cut = true;
+            self.fail(StreamError::Reset, true);
+        }
     }
 
     /// When to call [`Stream::set_buffered`] and [`Stream::tick`] next, if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
-        let pause = self.limits.fin_ack.checked_div(LOOKS).unwrap_or_default();
-        let look = self.looked.saturating_add(pause.max(SHORTEST_PAUSE));
+        let pause = self.limits.fin_ack.checked_div(BUFFER_LOOKS).unwrap_or_default();
+        let look = self.looked.saturating_add(pause.max(BUFFER_PAUSE));
         let draining = self.outbox.buffered() > 0;
-        match (self.channel, &self.writing) {
-            (Channel::Closed, _) => None,
+        let due = match (self.channel, &self.writing) {
+            (Channel::Closed, _) => return None,
             (Channel::Open, Writing::Finished { until }) if draining => Some(look.min(*until)),
             (Channel::Open, Writing::Finished { until }) => Some(*until),
             (Channel::Open | Channel::Failing { .. }, _) => {
                 (draining && self.is_done()).then_some(look)
             }
+        };
+        match (due, self.abandoned) {
+            (Some(due), Some(end)) => Some(due.min(end)),
+            (due, end) => due.or(end),
         }
     }
 
@@ -341,6 +354,13 @@ impl Stream {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.channel == Channel::Closed && !self.wake_reader && !self.wake_writer
+    }
+
+    /// Whether it ended because its channel took nothing after its user had dropped it. What it had
+    /// handed to the channel is still there.
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        self.cut
     }
 
     /// Whether everything written, and FIN, was handed to the channel. It does not wait for

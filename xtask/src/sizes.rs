@@ -20,7 +20,7 @@ const PARAMS_MAX: usize = 5;
 const FOREIGN: [&str; 3] = ["dist", "node_modules", "target"];
 
 /// Where the banned calls are looked for.
-const BANNED_IN: [&str; 3] = ["node/src/", "shared/src/", "wasm-peer/src/"];
+const BANNED_IN: [&str; 4] = ["node/src/", "shared/src/", "wasm-peer/src/", "webrtc/src/"];
 
 /// Calls nobody may make, each with its reason.
 const BANNED: [(&str, &str); 5] = [
@@ -73,6 +73,9 @@ pub(crate) fn check_all() -> Outcome {
             findings.extend(rust_findings(name, text, &ALLOWED));
         } else {
             findings.extend(file_length(name, text.lines().count()));
+            if name.ends_with(".go") {
+                findings.extend(go_findings(name, text));
+            }
         }
     }
     findings.extend(unused(&files, &ALLOWED));
@@ -80,13 +83,13 @@ pub(crate) fn check_all() -> Outcome {
         return Err("there is no Rust file here".to_owned());
     }
     if findings.is_empty() {
-        println!("sizes: {rust} Rust and {} TypeScript files hold", files.len() - rust);
+        println!("sizes: {rust} Rust and {} TypeScript and Go files hold", files.len() - rust);
         return Ok(());
     }
     Err(format!("too large, or banned:\n  {}", findings.join("\n  ")))
 }
 
-/// Our Rust and TypeScript files with their contents; Rust tests are left out.
+/// Our Rust, TypeScript and Go files with their contents; Rust tests are left out.
 fn collect(dir: &Path, prefix: &str, into: &mut Vec<(String, String)>) -> Outcome {
     let fault = |e: std::io::Error| format!("cannot read {}: {e}", dir.display());
     let mut entries: Vec<_> =
@@ -109,7 +112,7 @@ fn collect(dir: &Path, prefix: &str, into: &mut Vec<(String, String)>) -> Outcom
 fn is_measured(path: &str) -> bool {
     let extension = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default();
     let test = path.split('/').any(|part| part == "tests" || part == "tests.rs");
-    extension == "ts" || (extension == "rs" && !test)
+    matches!(extension, "ts" | "go") || (extension == "rs" && !test)
 }
 
 fn file_length(name: &str, lines: usize) -> Option<String> {
@@ -128,6 +131,30 @@ fn rust_findings(name: &str, text: &str, allowed: &[Allowed]) -> Vec<String> {
         for (number, line) in (1_usize..).zip(code.lines()) {
             findings
                 .extend(banned(name, line, allowed).map(|why| format!("{name}:{number}: {why}")));
+        }
+    }
+    findings
+}
+
+/// Long Go functions. `gofmt` puts the first and the last line of each at the margin.
+fn go_findings(name: &str, text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut open = None;
+    for (line, code) in (1_usize..).zip(text.lines()) {
+        if let Some(rest) = code.strip_prefix("func ")
+            && code.ends_with(['{', '('])
+        {
+            open = Some((line, rest));
+        } else if code == "}"
+            && let Some((first, rest)) = open.take()
+        {
+            let lines = line - first + 1;
+            if lines > FUNCTION_LINES_MAX {
+                let head = rest.trim_end_matches(" {");
+                findings.push(format!(
+                    "{name}:{first}: `{head}` has {lines} lines (at most {FUNCTION_LINES_MAX})"
+                ));
+            }
         }
     }
     findings
@@ -173,7 +200,7 @@ fn unused(files: &[(String, String)], allowed: &[Allowed]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowed, file_length, is_measured, rust_findings, unused};
+    use super::{Allowed, file_length, go_findings, is_measured, rust_findings, unused};
 
     fn findings(name: &str, text: &str) -> Vec<String> {
         rust_findings(name, text, &[])
@@ -221,6 +248,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{call}: {found:?}");
             assert!(found.iter().all(|text| text.starts_with("node/src/a.rs:2: ")), "{found:?}");
             assert!(findings("node/src/a.rs", &format!("// {call}\n")).is_empty());
+            assert_eq!(findings("webrtc/src/a/b.rs", &bad).len(), 1);
             assert!(findings("xtask/src/a.rs", &bad).is_empty());
             let test = format!("#[cfg(test)]\nmod tests {{\n{bad}}}\n");
             assert!(findings("node/src/a.rs", &test).is_empty());
@@ -238,8 +266,22 @@ mod tests {
     }
 
     #[test]
+    fn a_long_go_function_is_found_and_one_line_less_is_not() {
+        let of = |lines: usize| {
+            let body = "\tstep()\n".repeat(lines - 2);
+            format!(
+                "func short() {{ step() }}\n\ntype a struct {{\n}}\n\nfunc (p *peer) long() {{\n{body}}}\n"
+            )
+        };
+        assert_eq!(go_findings("a.go", &of(70)), Vec::<String>::new());
+        let found = go_findings("a.go", &of(71));
+        assert_eq!(found, ["a.go:6: `(p *peer) long()` has 71 lines (at most 70)"]);
+    }
+
+    #[test]
     fn our_own_sources_are_measured_and_rust_tests_are_not() {
         assert!(is_measured("shared/src/wire.rs") && is_measured("www/src/main.ts"));
+        assert!(is_measured("tests/interop/go/main.go"));
         assert!(!is_measured("tests/it/main.rs") && !is_measured("shared/src/wire/tests.rs"));
         assert!(!is_measured("README.md"));
     }

@@ -40,6 +40,19 @@ struct ResultLabel {
     result: &'static str,
 }
 
+/// Which kind of path.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PathLabel {
+    path: &'static str,
+}
+
+/// Which kind of path, and which way.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BytesLabel {
+    path: &'static str,
+    direction: &'static str,
+}
+
 /// What became of a gossip message.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GossipLabel {
@@ -75,8 +88,11 @@ pub struct Metrics {
     reload_failed: Counter,
     refused: Family<ReasonLabel, Counter>,
     upgrades: Family<ResultLabel, Counter>,
+    candidates_refused: Counter,
     stun_dropped: Family<ReasonLabel, Counter>,
     circuits: Gauge,
+    connections: Family<PathLabel, Gauge>,
+    bytes: Family<BytesLabel, Counter>,
     gossip: Family<GossipLabel, Counter>,
 }
 
@@ -101,8 +117,11 @@ impl Metrics {
             reload_failed: Counter::default(),
             refused: Family::default(),
             upgrades: Family::default(),
+            candidates_refused: Counter::default(),
             stun_dropped: Family::default(),
             circuits: Gauge::default(),
+            connections: Family::default(),
+            bytes: Family::default(),
             gossip: Family::default(),
         };
         metrics.register(|root| {
@@ -139,10 +158,17 @@ impl Metrics {
         own.register("admission_refused", "Connections refused before use", refused);
         let upgrades = self.upgrades.clone();
         own.register("webrtc_upgrades", "Sessions of /webrtc by how they ended", upgrades);
+        let refused = self.candidates_refused.clone();
+        let help = "Addresses of other peers that were not tried, because they are too near";
+        own.register("webrtc_candidates_refused", help, refused);
         let dropped = self.stun_dropped.clone();
         own.register("stun_dropped", "Datagrams that WebRTC listeners dropped", dropped);
         let circuits = self.circuits.clone();
         own.register("relay_circuits", "Circuits that this node carries", circuits);
+        let connections = self.connections.clone();
+        own.register("connections", "Open connections by the kind of path", connections);
+        let help = "Bytes of all streams by the kind of path, before encryption";
+        own.register_with_unit("stream", help, Unit::Bytes, self.bytes.clone());
         let gossip = self.gossip.clone();
         own.register("gossip_messages", "Gossip messages judged, by outcome and reason", gossip);
     }
@@ -204,6 +230,11 @@ impl Metrics {
         self.upgrades.get_or_create(&ResultLabel { result }).inc_by(more);
     }
 
+    /// Counts `more` addresses of other peers that `/webrtc` did not try.
+    pub fn count_candidates_refused(&self, more: u64) {
+        self.candidates_refused.inc_by(more);
+    }
+
     /// Counts `more` datagrams that WebRTC listeners dropped.
     pub fn count_stun_dropped(&self, reason: &'static str, more: u64) {
         self.stun_dropped.get_or_create(&ReasonLabel { reason }).inc_by(more);
@@ -212,6 +243,17 @@ impl Metrics {
     /// Sets how many circuits this node carries.
     pub fn set_circuits(&self, circuits: usize) {
         self.circuits.set(signed(circuits));
+    }
+
+    /// Sets how many connections of a kind are open.
+    pub fn set_connections(&self, path: &'static str, open: usize) {
+        self.connections.get_or_create(&PathLabel { path }).set(signed(open));
+    }
+
+    /// Counts `more` bytes that streams of a kind of path have sent, or received.
+    pub fn count_bytes(&self, path: &'static str, sent: bool, more: u64) {
+        let direction = if sent { "sent" } else { "received" };
+        self.bytes.get_or_create(&BytesLabel { path, direction }).inc_by(more);
     }
 
     /// Counts `more` gossip messages judged so: the outcome is `accept`, `ignore` or `reject`.
@@ -258,7 +300,11 @@ mod tests {
         metrics.count_decision("connect.in", true, 1);
         metrics.count_reload_failed();
         metrics.count_refused("limit", 2);
+        metrics.count_candidates_refused(6);
         metrics.set_circuits(5);
+        metrics.set_connections("quic", 2);
+        metrics.count_bytes("relayed", true, 9);
+        metrics.count_bytes("relayed", false, 8);
         metrics.count_gossip("ignore", "seen", 7);
         // Clones count into the same numbers.
         metrics.clone().count_gossip("ignore", "seen", 1);
@@ -276,7 +322,11 @@ mod tests {
             "peerloom_policy_decisions_total{action=\"connect.in\",effect=\"allow\"} 1",
             "peerloom_policy_reload_failed_total 1",
             "peerloom_admission_refused_total{reason=\"limit\"} 2",
+            "peerloom_webrtc_candidates_refused_total 6",
             "peerloom_relay_circuits 5",
+            "peerloom_connections{path=\"quic\"} 2",
+            "peerloom_stream_bytes_total{path=\"relayed\",direction=\"sent\"} 9",
+            "peerloom_stream_bytes_total{path=\"relayed\",direction=\"received\"} 8",
             "peerloom_gossip_messages_total{outcome=\"ignore\",reason=\"seen\"} 8",
             "# EOF",
         ] {

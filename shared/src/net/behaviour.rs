@@ -19,8 +19,9 @@ use super::gate::Gate;
 use super::gated::Gated;
 use super::judge::Judge;
 use super::ping;
-use super::{KAD_PROTOCOL, PROTOCOL_VERSION};
+use super::{KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
 use crate::limits;
+use crate::policy::{Action, Resource, Subject};
 
 /// What a peer is for; it sets the sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +148,7 @@ impl Behaviour {
             gossip: Gated::new(gossip, judge.clone(), "/meshsub"),
             kad: Gated::new(kademlia(local, profile), judge.clone(), KAD_PROTOCOL),
             relay_client,
-            webrtc,
+            webrtc: webrtc.admitting(introducing(judge.clone())),
             #[cfg(not(target_arch = "wasm32"))]
             relay: node(profile, || {
                 relay::Behaviour::new(local, super::relay_budget::config(profile, local, judge))
@@ -161,6 +162,16 @@ impl Behaviour {
             #[cfg(not(target_arch = "wasm32"))]
             mdns: mdns(settings, local)?,
         })
+    }
+}
+
+/// Whom a relay may introduce to us, and us to. Asked for each introduction, because rules change
+/// while relayed connections are open.
+fn introducing(judge: Judge) -> impl Fn(&PeerId) -> bool + Send + 'static {
+    move |peer| {
+        let who = Subject::Peer { id: *peer, addr: None, relayed: true };
+        let what = Resource::Protocol(SIGNALLING_PROTOCOL.to_owned());
+        judge.authorize(&who, Action::ProtocolOpen, &what).is_ok()
     }
 }
 

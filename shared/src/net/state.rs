@@ -110,6 +110,26 @@ impl NetState {
         !new.outbound && !new.relayed() && self.connections.values().any(|old| same(&old))
     }
 
+    /// The number of the connection that is to go where both sides asked at once for a direct path:
+    /// the peer with the larger PeerId closes the one that it began. The other side closes none.
+    #[must_use]
+    pub fn surplus(&self, peer: &PeerId) -> Option<u64> {
+        if self.local < *peer {
+            return None;
+        }
+        let (mut ours, mut theirs) = (None, false);
+        for (number, connection) in &self.connections {
+            if connection.peer == *peer && address::is_signalled(&connection.address) {
+                if connection.outbound {
+                    ours = Some(*number);
+                } else {
+                    theirs = true;
+                }
+            }
+        }
+        ours.filter(|_| theirs)
+    }
+
     /// Connected peers as people see them.
     #[must_use]
     pub fn peers(&self) -> Vec<view::PeerInfo> {
@@ -260,5 +280,38 @@ mod tests {
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", other, false), "another peer");
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", peer, true), "ours");
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws/p2p-circuit", peer, false), "relayed");
+    }
+
+    #[test]
+    fn of_two_introductions_at_once_both_sides_keep_the_same() {
+        let circuit = format!("/ip4/1.2.3.4/tcp/1/p2p/{}/p2p-circuit", PeerId::random());
+        let (introduced, direct) = (format!("{circuit}/webrtc"), "/ip4/1.2.3.4/tcp/1");
+        let mut ids = [PeerId::random(), PeerId::random()];
+        ids.sort();
+        let [smaller, larger] = ids;
+        // Which of the two opens first differs between the sides.
+        for numbers in [[1, 2], [2, 1]] {
+            let side = |local, peer| {
+                let mut state = NetState::new(local);
+                for (number, outbound) in numbers.into_iter().zip([true, false]) {
+                    assert_eq!(state.surplus(&peer), None);
+                    // Others do not count: of another peer, relayed, or over another transport.
+                    let others = [(local, &*introduced), (peer, &*circuit), (peer, direct)];
+                    for (other, (with, at)) in (10..).zip(others) {
+                        let other = other + 10 * number;
+                        state.connections.insert(other, connection(with, at, !outbound));
+                        assert_eq!(state.surplus(&peer), None);
+                    }
+                    state.connections.insert(number, connection(peer, &introduced, outbound));
+                }
+                state
+            };
+            let (mut at_larger, at_smaller) = (side(larger, smaller), side(smaller, larger));
+            assert_eq!(at_smaller.surplus(&larger), None, "the other side's duty");
+            let ours = numbers[0];
+            assert_eq!(at_larger.surplus(&smaller), Some(ours));
+            at_larger.connections.remove(&ours);
+            assert_eq!(at_larger.surplus(&smaller), None, "once");
+        }
     }
 }

@@ -106,6 +106,7 @@ impl Driver {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.opened(peer_id, connection_id, &endpoint);
+                self.close_surplus(&peer_id);
                 if let Some(reply) = self.owed.dials.remove(&connection_id) {
                     answer(reply, Ok(peer_id));
                 }
@@ -179,6 +180,17 @@ impl Driver {
             // The peer restarted and is back before its old connection is gone, so what each side
             // believes the other knows is out of step: start over.
             self.hang_up(peer);
+        }
+    }
+
+    /// Both sides asked at once for a direct path, and one is enough.
+    fn close_surplus(&mut self, peer: &PeerId) {
+        let Some(number) = self.state.surplus(peer) else { return };
+        let id = self.numbers.iter().find(|(_, known)| **known == number).map(|(id, _)| *id);
+        if let Some(id) = id
+            && !self.swarm.close_connection(id)
+        {
+            tracing::debug!(%peer, "gone already");
         }
     }
 

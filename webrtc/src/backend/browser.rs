@@ -10,8 +10,6 @@ mod js;
 mod peering;
 mod wire;
 
-use std::time::Duration;
-
 use js_sys::Array;
 use send_wrapper::SendWrapper;
 use wasm_bindgen::JsValue;
@@ -25,15 +23,6 @@ pub use connection::Connection;
 pub use direct::{DirectConnection, DirectError, dial_direct, dial_direct_any};
 pub use peering::Peering;
 
-/// How long a new connection waits for its channel `init` to be closed by both sides. A peer that
-/// does not answer the closing costs no more than this; one that does needs two round trips.
-const INIT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long version 2 of webrtc-direct is tried alone. Longer than any round trip, shorter than a
-/// person notices, since servers that know version 1 only never answer.
-const HEAD_START: Duration = Duration::from_secs(1);
-/// How often channels that were refused are closed; each stays for one to two of it. Longer than a
-/// browser needs to report to its page that a channel is open.
-const REFUSED_LINGER: Duration = Duration::from_millis(250);
 /// What a channel that we refuse gets: a frame of two bytes with the flag RESET.
 const RESET_FRAME: [u8; 3] = [0x02, 0x08, 0x02];
 /// The label of the channel that the initiator of `/webrtc` creates to have something to offer.

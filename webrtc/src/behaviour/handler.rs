@@ -17,6 +17,7 @@ use libp2p_swarm::{
 };
 
 use super::{NoStream, Reply, refuse};
+use crate::signal::Reach;
 
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/webrtc-signaling/0.0.1");
 
@@ -35,13 +36,16 @@ impl fmt::Debug for ToHandler {
 /// What a connection tells the behaviour.
 #[derive(Debug)]
 pub enum ToBehaviour {
-    /// The other side opened a stream.
-    Stream(Stream),
+    /// The other side opened a stream, through a relay of this reach.
+    Stream(Stream, Reach),
 }
 
 /// See the module's text.
 pub struct Handler {
-    relayed: bool,
+    /// How far away its relay is; `None` without one.
+    relay: Option<Reach>,
+    /// Whether the other side may open streams.
+    listens: bool,
     wanted: VecDeque<Reply>,
     came: VecDeque<Stream>,
     waiting_max: usize,
@@ -49,13 +53,17 @@ pub struct Handler {
 
 impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handler").field("relayed", &self.relayed).finish_non_exhaustive()
+        f.debug_struct("Handler").field("relay", &self.relay).finish_non_exhaustive()
     }
 }
 
 impl Handler {
-    pub(super) fn new(relayed: bool, waiting_max: usize) -> Self {
-        Self { relayed, wanted: VecDeque::new(), came: VecDeque::new(), waiting_max }
+    pub(super) fn new(relay: Option<Reach>, listens: bool, waiting_max: usize) -> Self {
+        Self { relay, listens, wanted: VecDeque::new(), came: VecDeque::new(), waiting_max }
+    }
+
+    fn reach(&self) -> Reach {
+        self.relay.unwrap_or(Reach::World)
     }
 }
 
@@ -68,7 +76,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = Reply;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        let protocol = if self.relayed {
+        let protocol = if self.listens {
             Either::Left(ReadyUpgrade::new(PROTOCOL))
         } else {
             Either::Right(DeniedUpgrade)
@@ -85,7 +93,7 @@ impl ConnectionHandler for Handler {
         _: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Reply, ToBehaviour>> {
         if let Some(stream) = self.came.pop_front() {
-            let event = ToBehaviour::Stream(stream);
+            let event = ToBehaviour::Stream(stream, self.reach());
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(event));
         }
         if let Some(reply) = self.wanted.pop_front() {
@@ -110,7 +118,7 @@ impl ConnectionHandler for Handler {
                 info,
             }) => {
                 // Dropping the stream, when nobody waits any more, resets it.
-                info.send(Ok(protocol)).map_or_else(drop, drop);
+                info.send(Ok((protocol, self.reach()))).map_or_else(drop, drop);
             }
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
                 let why = match error {

@@ -12,12 +12,8 @@ use web_time::Instant;
 
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
 use crate::by_id::ById;
-use crate::limits::ConnectionLimits;
+use crate::limits::{ConnectionLimits, EVENTS_AT_ONCE};
 use crate::stream::{Output, Stream};
-
-/// Events taken in one go, before other connections get their turn: about a receive window of
-/// small messages.
-const EVENTS_AT_ONCE: usize = 64;
 
 /// A stream and who waits for it.
 #[derive(Debug)]
@@ -45,6 +41,8 @@ pub(super) struct Shared<B> {
     driver: Option<Waker>,
     start: Instant,
     timer: Option<(Duration, Delay)>,
+    /// Streams that ended because the other side took nothing.
+    cut: usize,
     failed: Option<Failure>,
 }
 
@@ -59,11 +57,12 @@ impl<B: Backend> Shared<B> {
             driver: None,
             start: Instant::now(),
             timer: None,
+            cut: 0,
             failed: None,
         }
     }
 
-    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    #[cfg(any(test, all(feature = "native", not(target_arch = "wasm32"))))]
     pub(super) fn backend(&mut self) -> &mut B {
         &mut self.backend
     }
@@ -98,6 +97,10 @@ impl<B: Backend> Shared<B> {
             }
         }
         self.tick(cx);
+        if self.cut > self.limits.cut_streams {
+            self.fail(&Failure::Stuck);
+            return Err(Failure::Stuck);
+        }
         Ok(())
     }
 
@@ -242,6 +245,7 @@ impl<B: Backend> Shared<B> {
                 Output::WakeWriter => wake(&mut slot.writer),
                 Output::CloseChannel => {
                     busy = true;
+                    self.cut = self.cut.saturating_add(usize::from(slot.stream.was_cut()));
                     self.backend.close_channel(id);
                 }
             }

@@ -7,6 +7,9 @@ use std::net::IpAddr;
 use super::json::{self, Value};
 use crate::limits::SignalLimits;
 
+/// How multicast DNS names end.
+const LOCAL: &str = ".local";
+
 /// Why a candidate cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -208,7 +211,8 @@ impl CandidateLine {
         match &self.address {
             Address::Ip(_) => false,
             Address::Name(name) => {
-                name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case("local"))
+                let end = name.len().checked_sub(LOCAL.len()).and_then(|at| name.get(at..));
+                end.is_some_and(|end| end.eq_ignore_ascii_case(LOCAL))
             }
         }
     }

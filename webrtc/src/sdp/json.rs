@@ -5,6 +5,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::limits::JSON_MEMBERS;
+
 /// A plain value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Value {
@@ -14,9 +16,6 @@ pub(super) enum Value {
     Bool,
     Null,
 }
-
-/// More members than this are no candidate; it bounds the search for names that came before.
-const MEMBERS: usize = 16;
 
 /// Reads one object and nothing after it. `None` if it is anything else.
 pub(super) fn object(text: &str) -> Option<Vec<(String, Value)>> {
@@ -31,7 +30,7 @@ pub(super) fn object(text: &str) -> Option<Vec<(String, Value)>> {
         let name = reader.text()?;
         reader.expect(':')?;
         let value = reader.value()?;
-        if members.len() >= MEMBERS || members.iter().any(|(known, _)| *known == name) {
+        if members.len() >= JSON_MEMBERS || members.iter().any(|(known, _)| *known == name) {
             return None;
         }
         members.push((name, value));

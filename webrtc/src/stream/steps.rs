@@ -159,7 +159,7 @@ impl Stream {
 
     pub(super) fn poll_close(&mut self) -> Option<Output> {
         let empty = self.outbox.backlog() == 0 && !self.outbox.flag_is_due();
-        if !self.is_done() || !empty {
+        if !self.is_done() || !(empty || self.cut) {
             return None;
         }
         self.channel = Channel::Closed;

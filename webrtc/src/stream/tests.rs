@@ -592,6 +592,60 @@ fn abandoned_after_both_ends_only_lingers() {
     assert!(stream.is_over());
 }
 
+/// What is to be done, by a channel that sends nothing of it.
+fn taken(stream: &mut Stream) -> Vec<Output> {
+    std::iter::from_fn(|| stream.poll_output()).collect()
+}
+
+#[test]
+fn an_abandoned_stream_whose_channel_takes_nothing_is_cut() {
+    let mut stream = stream();
+    let written = fill(&mut stream);
+    stream.finish(START);
+    taken(&mut stream);
+    stream.abandon(START);
+    taken(&mut stream);
+    // It moves once, so the time begins anew.
+    let moved = LIMITS.abandoned - Duration::from_secs(1);
+    stream.set_buffered(moved, written - 1);
+    stream.tick(moved);
+    let end = moved + LIMITS.abandoned;
+    let mut now = moved;
+    while now < end {
+        assert_eq!(taken(&mut stream), []);
+        assert!(!stream.was_cut() && !stream.is_over());
+        now = stream.next_wake().expect("somebody has to look");
+        stream.set_buffered(now, written - 1);
+        stream.tick(now);
+    }
+    assert!(now < end + LIMITS.fin_ack / 10, "at {now:?}");
+    assert_eq!(taken(&mut stream), [send(Flag::Reset), Output::CloseChannel]);
+    assert!(stream.was_cut() && stream.is_over());
+    assert_eq!((stream.next_wake(), stream.kept_bytes()), (None, 0));
+}
+
+#[test]
+fn a_reset_that_does_not_get_through_is_cut_too() {
+    let mut stream = stream();
+    let written = fill(&mut stream);
+    stream.abandon(START);
+    assert_eq!(taken(&mut stream), [send(Flag::Reset)]);
+    stream.set_buffered(LIMITS.abandoned, written + flag(Flag::Reset).len());
+    stream.tick(LIMITS.abandoned);
+    assert_eq!(taken(&mut stream), [Output::CloseChannel]);
+    assert!(stream.was_cut());
+}
+
+#[test]
+fn a_stream_that_somebody_holds_is_never_cut() {
+    let mut stream = stream();
+    fill(&mut stream);
+    let late = LIMITS.abandoned * 10;
+    stream.tick(late);
+    assert_eq!(outputs(&mut stream, late), []);
+    assert!(!stream.was_cut());
+}
+
 #[test]
 fn a_reset_of_what_is_done_disturbs_nothing() {
     let mut stream = stream();

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -21,7 +22,10 @@ use crate::behaviour::{Behaviour, News, NoStream, Wish};
 use crate::connection::Connection;
 use crate::limits::{ConnectionLimits, SignalLimits};
 use crate::negotiate::{Terms, negotiate};
-use crate::signal::{CandidateFilter, Full, SessionId, Sessions, SignalError, any_candidate};
+use crate::signal::{CandidateFilter, Full, Reach, SessionId, Sessions, SignalError};
+
+/// How sessions end with peers that we may not be introduced to.
+const DENIED: &str = "denied";
 
 /// Why no `/webrtc` connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -45,33 +49,27 @@ pub enum SignalledError {
 }
 
 /// Settings of `/webrtc`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SignalledConfig {
     /// Limits of signalling.
     pub signal: SignalLimits,
     /// Limits of the connections that come about.
     pub connection: ConnectionLimits,
-    /// Which of the other side's candidates are tried.
-    pub filter: CandidateFilter,
-}
-
-impl Default for SignalledConfig {
-    fn default() -> Self {
-        Self {
-            signal: SignalLimits::DEFAULT,
-            connection: ConnectionLimits::DEFAULT,
-            filter: any_candidate,
-        }
-    }
 }
 
 /// How sessions ended, since the start. The words are fixed.
 #[derive(Clone, Debug, Default)]
-pub struct Outcomes(Arc<Mutex<Vec<(&'static str, u64)>>>);
+pub struct Outcomes(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    ends: Mutex<Vec<(&'static str, u64)>>,
+    refused_candidates: AtomicU64,
+}
 
 impl Outcomes {
     fn count(&self, outcome: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.ends.lock().unwrap_or_else(PoisonError::into_inner);
         match counts.iter_mut().find(|(known, _)| *known == outcome) {
             Some((_, count)) => *count = count.saturating_add(1),
             None => counts.push((outcome, 1)),
@@ -81,7 +79,19 @@ impl Outcomes {
     /// Every outcome so far with its count: `connected`, or the name of an error.
     #[must_use]
     pub fn counts(&self) -> Vec<(&'static str, u64)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many candidates of other sides were not tried, because of where they are
+    /// ([`crate::signal::judge_candidate`]) or because there were too many near ones.
+    #[must_use]
+    pub fn refused_candidates(&self) -> u64 {
+        self.0.refused_candidates.load(Ordering::Relaxed)
+    }
+
+    fn refuse_candidates(&self, more: usize) {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        self.0.refused_candidates.fetch_add(more, Ordering::Relaxed);
     }
 }
 
@@ -160,20 +170,25 @@ impl<P: Platform + Clone> SignalledTransport<P> {
 
     fn session<F>(&self, place: Place, peer: PeerId, role: Role, stream: F) -> Upgrade<P>
     where
-        F: Future<Output = Result<libp2p_swarm::Stream, SignalledError>> + Send + 'static,
+        F: Future<Output = Result<(libp2p_swarm::Stream, Reach), SignalledError>> + Send + 'static,
     {
         let (platform, outcomes) = (self.platform.clone(), self.outcomes.clone());
-        let SignalledConfig { signal: limits, connection, filter } = self.config;
+        let SignalledConfig { signal: limits, connection } = self.config;
         Box::pin(async move {
-            let stream = match stream.await {
+            let (stream, relay) = match stream.await {
                 Ok(stream) => stream,
                 Err(why) => {
-                    outcomes.count("no_stream");
+                    let denied = matches!(why, SignalledError::NoStream(NoStream::Denied));
+                    outcomes.count(if denied { DENIED } else { "no_stream" });
                     return Err(why);
                 }
             };
-            let made = negotiate(platform, role, stream, Terms { limits, filter }).await;
+            let networks = platform.networks();
+            let filter = CandidateFilter::new(relay, networks, limits.near_candidates);
+            let terms = Terms { limits, filter };
+            let (made, counts) = negotiate(platform, role, stream, terms).await;
             drop(place);
+            outcomes.refuse_candidates(counts.filtered);
             match made {
                 Ok(backend) => {
                     outcomes.count("connected");
@@ -189,11 +204,11 @@ impl<P: Platform + Clone> SignalledTransport<P> {
 
     fn take(&mut self, news: News) {
         match news {
-            News::Caller(peer, stream) => {
+            News::Caller(peer, stream, relay) => {
                 // Without a listener, or without room, the stream is reset.
                 let Some(listener_id) = self.listener else { return };
                 let Ok(place) = self.place(&peer) else { return };
-                let stream = std::future::ready(Ok(stream));
+                let stream = std::future::ready(Ok((stream, relay)));
                 let upgrade = self.session(place, peer, Role::Responder, stream);
                 let webrtc = Multiaddr::empty().with(Protocol::WebRTC);
                 let local_addr = self.listen.first().cloned().unwrap_or_else(|| webrtc.clone());
@@ -205,6 +220,7 @@ impl<P: Platform + Clone> SignalledTransport<P> {
                     send_back_addr,
                 });
             }
+            News::Denied => self.outcomes.count(DENIED),
             News::Listen(address, true) => {
                 if !self.listen.contains(&address) {
                     self.listen.push(address.clone());

@@ -1,11 +1,14 @@
 //! `/webrtc` between two native peers that know each other from a relay only.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{Config, NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, Transport as _, identify, noise, ping, relay, tcp, yamux};
 use libp2p_identity::Keypair;
@@ -44,6 +47,11 @@ fn idle() -> Config {
 }
 
 fn peer() -> (Swarm<Peer>, Outcomes) {
+    peer_that_admits(|_| true)
+}
+
+/// A peer that is introduced only to whom `admit` admits.
+fn peer_that_admits(admit: impl Fn(&PeerId) -> bool + Send + 'static) -> (Swarm<Peer>, Outcomes) {
     let keypair = Keypair::generate_ed25519();
     let id = keypair.public().to_peer_id();
     let certificate = Certificate::generate().expect("a certificate");
@@ -66,7 +74,8 @@ fn peer() -> (Swarm<Peer>, Outcomes) {
         })
         .boxed();
     let identify = identified(&keypair);
-    let behaviour = Peer { webrtc: behaviour, relay, ping: pinging(), identify };
+    let webrtc = behaviour.admitting(admit);
+    let behaviour = Peer { webrtc, relay, ping: pinging(), identify };
     let mut swarm = Swarm::new(transport, behaviour, id, idle());
     swarm.listen_on(Multiaddr::empty().with(Protocol::WebRTC)).expect("listening");
     (swarm, outcomes)
@@ -188,6 +197,64 @@ async fn both_may_dial_at_once() {
     a.dial(to_b).expect("dialled");
     b.dial(to_a).expect("dialled");
     both_direct(&mut a, &mut b).await;
+}
+
+/// Why a dial of `a` to a `/webrtc` address failed, while `b` goes on.
+async fn failure(a: &mut Swarm<Peer>, b: &mut Swarm<Peer>) -> String {
+    let wait = async {
+        loop {
+            tokio::select! {
+                event = a.select_next_some() => {
+                    if let SwarmEvent::OutgoingConnectionError { error, .. } = event
+                        && error.to_string().contains("/webrtc")
+                    {
+                        return error.to_string();
+                    }
+                }
+                _ = b.select_next_some() => {}
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.expect("an error")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_introduced_to_a_peer_that_is_not_admitted() {
+    let (_task, relay) = start_relay().await;
+    let (mut a, at_a) = peer_that_admits(|_| false);
+    let (mut b, at_b) = peer();
+    let to_a = reserve(&mut a, &relay).await;
+    let to_b = reserve(&mut b, &relay).await;
+    a.dial(to_b).expect("dialled");
+    let error = failure(&mut a, &mut b).await;
+    assert!(error.contains("an introduction to this peer is not allowed"), "{error}");
+    assert_eq!(at_a.counts(), [("denied", 1)]);
+    assert_eq!(at_b.counts(), [], "it has not been asked");
+    // To the other side it looks as if the protocol did not exist.
+    b.dial(to_a).expect("dialled");
+    let error = failure(&mut b, &mut a).await;
+    assert!(error.contains("does not take part in /webrtc"), "{error}");
+    assert_eq!(at_b.counts(), [("no_stream", 1)]);
+    assert_eq!(at_a.counts(), [("denied", 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relayed_connection_that_is_open_already_does_not_help_who_is_denied() {
+    let (_task, relay) = start_relay().await;
+    let admits = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&admits);
+    let (mut a, at_a) = peer_that_admits(move |_| asked.load(Ordering::Relaxed));
+    let (mut b, at_b) = peer();
+    let to_a = reserve(&mut a, &relay).await;
+    reserve(&mut b, &relay).await;
+    b.dial(to_a.clone()).expect("dialled");
+    both_direct(&mut a, &mut b).await;
+    admits.store(false, Ordering::Relaxed);
+    let again = DialOpts::peer_id(*a.local_peer_id()).condition(PeerCondition::Always);
+    b.dial(again.addresses(vec![to_a]).build()).expect("dialled");
+    failure(&mut b, &mut a).await;
+    assert_eq!(at_b.counts(), [("connected", 1), ("ended", 1)]);
+    assert_eq!(at_a.counts(), [("connected", 1), ("denied", 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,9 +18,9 @@ use web_sys::{
 };
 
 use super::inbox::{Inbox, Link, tell};
-use super::{REFUSED_LINGER, js};
+use super::js;
 use crate::backend::{ChannelId, Event, Failure, Kind};
-use crate::limits::ConnectionLimits;
+use crate::limits::{BROWSER_REFUSED_LINGER, ConnectionLimits};
 
 /// How a connection is.
 pub(super) enum Health {
@@ -146,7 +146,7 @@ impl Core {
     pub(super) fn wait(&mut self, cx: &mut Context<'_>) {
         self.inbox.borrow_mut().waker = Some(cx.waker().clone());
         while self.inbox.borrow().has_refused() {
-            let linger = self.linger.get_or_insert_with(|| Delay::new(REFUSED_LINGER));
+            let linger = self.linger.get_or_insert_with(|| Delay::new(BROWSER_REFUSED_LINGER));
             if Pin::new(linger).poll(cx).is_pending() {
                 return;
             }

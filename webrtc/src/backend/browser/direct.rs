@@ -18,10 +18,10 @@ use web_sys::{RtcConfiguration, RtcPeerConnection, RtcSdpType, RtcSessionDescrip
 
 use super::connection::Connection;
 use super::core::{Core, Health};
-use super::{HEAD_START, js};
+use super::js;
 use crate::backend::{ChannelId, Failure, Kind};
 use crate::direct::{NameError, Version, v1_ufrag, v2_server_ufrag};
-use crate::limits::{ConnectionLimits, DirectLimits};
+use crate::limits::{BROWSER_HEAD_START, ConnectionLimits, DirectLimits};
 use crate::sdp::{Description, SdpError, direct_answer, ice_pwd_of, munge_offer};
 
 /// The channel that both sides know of beforehand, for Noise.
@@ -102,7 +102,7 @@ pub async fn dial_direct_any(
 ) -> Result<DirectConnection, DirectError> {
     let begin = |version| dial_direct(server, server_fingerprint, limits, version);
     let v2 = pin!(begin(Version::V2));
-    let v2 = match select(v2, Delay::new(HEAD_START)).await {
+    let v2 = match select(v2, Delay::new(BROWSER_HEAD_START)).await {
         Either::Left((Ok(connection), _)) => return Ok(connection),
         Either::Left((Err(why), _)) => {
             return if V1_REFUSED.load(Ordering::Relaxed) {

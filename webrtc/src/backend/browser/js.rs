@@ -7,9 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{RtcDataChannel, RtcDataChannelInit, RtcPeerConnection};
 
 use crate::backend::{Failure, Kind};
-
-/// Characters of a browser's words that are kept.
-const WORDS: usize = 200;
+use crate::limits::BROWSER_WORDS;
 
 /// A property, or `undefined` where there is none.
 pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
@@ -31,7 +29,7 @@ pub(super) fn error_name(error: &JsValue) -> String {
 pub(super) fn failure(error: &JsValue) -> Failure {
     let message = get(error, "message").as_string().or_else(|| error.as_string());
     let words = format!("{}: {}", error_name(error), message.unwrap_or_default());
-    Failure::Platform(words.chars().take(WORDS).collect())
+    Failure::Platform(words.chars().take(BROWSER_WORDS).collect())
 }
 
 /// `createDataChannel`. web-sys has it without the exceptions that a closed connection and a lack of

@@ -19,9 +19,9 @@ use super::connection::Connection;
 use super::core::{Core, Health};
 use super::inbox::tell;
 use super::wire::Wire;
-use super::{INIT_LABEL, INIT_PATIENCE, js};
+use super::{INIT_LABEL, js};
 use crate::backend::{Failure, Kind, Local, Negotiation, Order, Role};
-use crate::limits::SignalLimits;
+use crate::limits::{BROWSER_INIT_PATIENCE, SignalLimits};
 
 /// What the promise in hand is for.
 enum Step {
@@ -153,7 +153,7 @@ impl Peering {
         if init.is_open() {
             init.close();
         }
-        let patience = self.patience.get_or_insert_with(|| Delay::new(INIT_PATIENCE));
+        let patience = self.patience.get_or_insert_with(|| Delay::new(BROWSER_INIT_PATIENCE));
         init.is_closed() || Pin::new(patience).poll(cx).is_ready()
     }
 

@@ -18,6 +18,7 @@ use crate::backend::{Failure, Local, Negotiation, Order, Platform, Role};
 use crate::direct::random_token;
 use crate::limits::{ConnectionLimits, DirectLimits};
 use crate::sdp::{Candidate, Description, Setup};
+use crate::signal::Network;
 
 /// Makes native peer connections for `/webrtc`.
 #[derive(Clone, Debug)]
@@ -61,6 +62,18 @@ impl Platform for NativePlatform {
             over: false,
             waker: None,
         })
+    }
+
+    fn networks(&self) -> Vec<Network> {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        let network = |interface: &if_addrs::Interface| Network {
+            address: interface.ip(),
+            prefix: match &interface.addr {
+                if_addrs::IfAddr::V4(v4) => v4.prefixlen,
+                if_addrs::IfAddr::V6(v6) => v6.prefixlen,
+            },
+        };
+        interfaces.iter().map(network).collect()
     }
 }
 

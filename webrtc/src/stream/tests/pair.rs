@@ -20,6 +20,7 @@ const LIMITS: StreamLimits = StreamLimits {
     receive_high_bytes: 100,
     receive_max_bytes: 250,
     fin_ack: Duration::from_secs(10),
+    abandoned: Duration::from_secs(60),
 };
 
 #[derive(Clone, Debug)]
