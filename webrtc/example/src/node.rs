@@ -318,17 +318,24 @@ impl Node {
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.answer_dial(connection_id, Err(error.to_string()));
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.closed(peer_id, connection_id, num_established == 0);
+            SwarmEvent::ConnectionClosed {
+                peer_id, connection_id, num_established, cause, ..
+            } => {
+                let cause = cause.map(|cause| cause.to_string());
+                self.closed((peer_id, connection_id), cause, num_established == 0);
             }
             _ => {}
         }
     }
 
-    fn closed(&mut self, peer: PeerId, id: ConnectionId, last: bool) {
+    fn closed(&mut self, (peer, id): (PeerId, ConnectionId), cause: Option<String>, last: bool) {
         if let Some(at) = self.connections.iter().position(|known| known.id == id) {
             let known = self.connections.remove(at);
-            (self.report)(describe::event("peer-disconnected", &known.shown));
+            let mut event = describe::event("peer-disconnected", &known.shown);
+            if let Some(fields) = event.as_object_mut() {
+                fields.insert("cause".to_owned(), cause.into());
+            }
+            (self.report)(event);
         }
         if last {
             self.identified.retain(|(known, _)| *known != peer);
