@@ -13,7 +13,7 @@ use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::command::Command;
 use crate::limits::COMMANDS;
-use crate::node::{Node, Order};
+use crate::node::{Node, Order, Setup};
 
 /// A running peer. It ends with its page, or by `free()`.
 #[wasm_bindgen]
@@ -40,7 +40,7 @@ impl Peer {
                 report.call1(&JsValue::UNDEFINED, &event).unwrap_or_default();
             }
         });
-        let node = Node::new(&listen?, false, report)?;
+        let node = Node::new(Setup { listen: listen?, ..Setup::default() }, report)?;
         let (orders, all) = mpsc::channel(COMMANDS);
         let id = node.id().to_string();
         spawn_local(node.run(all));

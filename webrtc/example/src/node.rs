@@ -19,6 +19,7 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, Stream, StreamProtocol, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, identify, ping, relay, swarm};
+use peerloom_webrtc::direct::Version;
 use serde_json::{Value, json};
 
 use crate::calls::{self, CallError};
@@ -59,6 +60,17 @@ impl fmt::Debug for Behaviour {
     }
 }
 
+/// What a peer is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Where it listens; at `/webrtc` too, when one of them is a relay's.
+    pub listen: Vec<Multiaddr>,
+    /// It also introduces others to each other.
+    pub is_relay: bool,
+    /// Dials WebRTC-direct with this version only. In a page the browser decides.
+    pub only: Option<Version>,
+}
+
 /// A connection as we look it up.
 struct Known {
     peer: PeerId,
@@ -88,16 +100,16 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// A peer that listens at these addresses; at `/webrtc` too, when one of them is a relay's.
-    /// `is_relay`: also introduces others to each other.
+    /// A peer with a new identity.
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn new(listen: &[Multiaddr], is_relay: bool, report: Report) -> Result<Self, SetupError> {
+    pub fn new(setup: Setup, report: Report) -> Result<Self, SetupError> {
+        let Setup { listen, is_relay, only } = setup;
         let keypair = Keypair::generate_ed25519();
         let id = keypair.public().to_peer_id();
         let (relayed, circuits) = relay::client::new(id);
-        let (transport, webrtc) = transport::build(&keypair, relayed)?;
+        let (transport, webrtc) = transport::build(&keypair, relayed, only)?;
         let about = identify::Config::new("peerloom-test/1".to_owned(), keypair.public())
             .with_agent_version("peerloom-webrtc-example".to_owned());
         let behaviour = Behaviour {
@@ -124,7 +136,7 @@ impl Node {
             curious: Vec::new(),
             silent: Vec::new(),
         };
-        for address in listen {
+        for address in &listen {
             node.listen(address.clone())?;
         }
         if listen.iter().any(|address| address.iter().any(|part| part == Protocol::P2pCircuit)) {

@@ -5,10 +5,11 @@
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
-use libp2p::core::upgrade::Version;
+use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, noise, relay, yamux};
 use peerloom_webrtc::behaviour::Behaviour;
+use peerloom_webrtc::direct::Version;
 use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
 
 /// The peer could not be built.
@@ -28,7 +29,8 @@ pub enum SetupError {
 /// Connections of proven peers that carry streams.
 pub type Peers = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// All transports, and the behaviour that `/webrtc` needs in the swarm.
+/// All transports, and the behaviour that `/webrtc` needs in the swarm. `only`: dials WebRTC-direct
+/// with this version; without it, with version 2 and then version 1.
 ///
 /// # Errors
 /// See [`SetupError`].
@@ -36,6 +38,7 @@ pub type Peers = Boxed<(PeerId, StreamMuxerBox)>;
 pub fn build(
     keypair: &Keypair,
     relayed: relay::client::Transport,
+    only: Option<Version>,
 ) -> Result<(Peers, Behaviour), SetupError> {
     use libp2p::tcp;
     use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
@@ -45,8 +48,12 @@ pub fn build(
     // A peer that wants to keep its address keeps the certificate too: its hash is a part of it.
     let certificate =
         Certificate::generate().map_err(|error| SetupError::Certificate(error.to_string()))?;
-    let direct = DirectTransport::new(keypair.clone(), certificate.clone())
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let direct = DirectTransport::new(keypair.clone(), certificate.clone());
+    let direct = match only {
+        Some(version) => direct.only(version),
+        None => direct,
+    };
+    let direct = direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let platform = NativePlatform { certificate, limits: ConnectionLimits::DEFAULT };
     let (introduced, behaviour) = signalled::new(platform, SignalledConfig::default());
     let introduced =
@@ -66,6 +73,7 @@ pub fn build(
 pub fn build(
     keypair: &Keypair,
     relayed: relay::client::Transport,
+    _: Option<Version>,
 ) -> Result<(Peers, Behaviour), SetupError> {
     use peerloom_webrtc::backend::browser::Browser;
     use peerloom_webrtc::transport::browser::DirectTransport;
@@ -94,7 +102,7 @@ where
     T::ListenerUpgrade: Send + 'static,
 {
     Ok(transport
-        .upgrade(Version::V1Lazy)
+        .upgrade(upgrade::Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
         .multiplex(yamux::Config::default())
         .boxed())

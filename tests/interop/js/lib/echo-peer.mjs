@@ -12,11 +12,15 @@ const COMMAND_MS = 125_000
 
 /** One running peer. Made with `EchoPeer.start`. */
 export class EchoPeer extends LinePeer {
-  /** `listen`: multiaddrs, also `RELAY/p2p-circuit`. `relay`: introduces others to each other. */
-  static start({ listen = [], relay = false } = {}) {
+  /**
+   * `listen`: multiaddrs, also `RELAY/p2p-circuit`. `relay`: introduces others to each other. `version`: dials
+   * WebRTC-direct with this version alone.
+   */
+  static start({ listen = [], relay = false, version } = {}) {
     if (!existsSync(ECHO)) throw new Error(`${ECHO} does not exist: build peerloom-webrtc-example or set PEERLOOM_ECHO`)
     const args = listen.flatMap((address) => ['--listen', address])
     if (relay) args.push('--relay-server')
+    if (version) args.push(`--webrtc-v${version}`)
     return new EchoPeer('webrtc-echo', ECHO, args, COMMAND_MS).ready()
   }
 

@@ -2,7 +2,7 @@
 //! Invariant: every line gets one answer, which repeats it as `command`; the last event is `bye`.
 //! Not here: the commands (`command`), carrying them out (`node`).
 //!
-//! `webrtc-echo [--relay-server] [--listen MULTIADDR]...`
+//! `webrtc-echo [--relay-server] [--webrtc-v1 | --webrtc-v2] [--listen MULTIADDR]...`
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
@@ -23,9 +23,9 @@ mod native {
     use futures::future::select;
     use futures::stream::FuturesUnordered;
     use futures::{SinkExt as _, StreamExt as _};
-    use libp2p::Multiaddr;
+    use peerloom_webrtc::direct::Version;
     use peerloom_webrtc_example::limits::{COMMANDS, LINE_BYTES_MAX};
-    use peerloom_webrtc_example::node::{Node, Order};
+    use peerloom_webrtc_example::node::{Node, Order, Setup};
     use serde_json::{Value, json};
     use tokio_util::codec::{FramedRead, LinesCodec};
     use web_time::Instant;
@@ -44,26 +44,29 @@ mod native {
         print(&json!({ "event": "error", "command": command, "error": error }));
     }
 
-    /// What the command line says: whether to be a relay, and where to listen.
-    fn options() -> Result<(bool, Vec<Multiaddr>), String> {
-        let (mut is_relay, mut listen) = (false, Vec::new());
+    /// What the command line says.
+    fn options() -> Result<Setup, String> {
+        let mut setup = Setup::default();
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             match arg.as_str() {
-                "--relay-server" => is_relay = true,
+                "--relay-server" => setup.is_relay = true,
+                "--webrtc-v1" => setup.only = Some(Version::V1),
+                "--webrtc-v2" => setup.only = Some(Version::V2),
                 "--listen" => {
                     let address = args.next().ok_or("--listen needs a multiaddress")?;
-                    listen.push(address.parse().map_err(|error| format!("{address}: {error}"))?);
+                    let parsed = address.parse().map_err(|error| format!("{address}: {error}"))?;
+                    setup.listen.push(parsed);
                 }
                 other => return Err(format!("unexpected argument `{other}`")),
             }
         }
-        Ok((is_relay, listen))
+        Ok(setup)
     }
 
     pub(super) fn main() -> ExitCode {
-        let (is_relay, listen) = match options() {
-            Ok(options) => options,
+        let setup = match options() {
+            Ok(setup) => setup,
             Err(why) => {
                 failure("start", &why);
                 return ExitCode::from(USAGE);
@@ -71,7 +74,7 @@ mod native {
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let done = match runtime {
-            Ok(runtime) => runtime.block_on(run(is_relay, &listen)),
+            Ok(runtime) => runtime.block_on(run(setup)),
             Err(error) => Err(error.to_string()),
         };
         match done {
@@ -88,9 +91,9 @@ mod native {
     }
 
     /// Until `quit`, which drops what is under way, or the end of the input, which lets it finish.
-    async fn run(is_relay: bool, listen: &[Multiaddr]) -> Result<(), String> {
+    async fn run(setup: Setup) -> Result<(), String> {
         let report = Rc::new(|event: Value| print(&event));
-        let node = Node::new(listen, is_relay, report).map_err(|error| error.to_string())?;
+        let node = Node::new(setup, report).map_err(|error| error.to_string())?;
         let (orders, all) = mpsc::channel(COMMANDS);
         select(pin!(node.run(all)), pin!(obey(orders))).await;
         Ok(())
