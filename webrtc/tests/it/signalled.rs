@@ -14,10 +14,10 @@ use peerloom_webrtc::behaviour;
 use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(NetworkBehaviour)]
-struct Peer {
+pub(crate) struct Peer {
     webrtc: behaviour::Behaviour,
     relay: relay::client::Behaviour,
     ping: ping::Behaviour,
@@ -25,30 +25,34 @@ struct Peer {
 }
 
 #[derive(NetworkBehaviour)]
-struct Relay {
+pub(crate) struct Relay {
     relay: relay::Behaviour,
     ping: ping::Behaviour,
     identify: identify::Behaviour,
 }
 
-fn identified(keypair: &Keypair) -> identify::Behaviour {
+pub(crate) fn identified(keypair: &Keypair) -> identify::Behaviour {
     identify::Behaviour::new(identify::Config::new("/test/1".to_owned(), keypair.public()))
 }
 
-fn pinging() -> ping::Behaviour {
+pub(crate) fn pinging() -> ping::Behaviour {
     ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(100)))
 }
 
-fn idle() -> Config {
+pub(crate) fn idle() -> Config {
     Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE)
 }
 
 fn peer() -> (Swarm<Peer>, Outcomes) {
+    peer_with(SignalledConfig::default())
+}
+
+pub(crate) fn peer_with(config: SignalledConfig) -> (Swarm<Peer>, Outcomes) {
     let keypair = Keypair::generate_ed25519();
     let id = keypair.public().to_peer_id();
     let certificate = Certificate::generate().expect("a certificate");
     let platform = NativePlatform { certificate, limits: ConnectionLimits::DEFAULT };
-    let (webrtc, behaviour) = signalled::new(platform, SignalledConfig::default());
+    let (webrtc, behaviour) = signalled::new(platform, config);
     let outcomes = webrtc.outcomes();
     let (circuits, relay) = relay::client::new(id);
     let secure = |keypair: &Keypair| noise::Config::new(keypair).expect("keys");
@@ -74,6 +78,12 @@ fn peer() -> (Swarm<Peer>, Outcomes) {
 
 /// A relay, driven by a task, at the address.
 async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
+    start_relay_with(relay::Config::default()).await
+}
+
+pub(crate) async fn start_relay_with(
+    config: relay::Config,
+) -> (tokio::task::JoinHandle<()>, Multiaddr) {
     let keypair = Keypair::generate_ed25519();
     let id = keypair.public().to_peer_id();
     let transport = tcp::tokio::Transport::default()
@@ -83,7 +93,7 @@ async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed();
     let behaviour = Relay {
-        relay: relay::Behaviour::new(id, relay::Config::default()),
+        relay: relay::Behaviour::new(id, config),
         ping: pinging(),
         identify: identified(&keypair),
     };
@@ -105,7 +115,7 @@ async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
 }
 
 /// Reserves on the relay; gives the `/webrtc` address that comes of it.
-async fn reserve(swarm: &mut Swarm<Peer>, relay: &Multiaddr) -> Multiaddr {
+pub(crate) async fn reserve(swarm: &mut Swarm<Peer>, relay: &Multiaddr) -> Multiaddr {
     swarm.listen_on(relay.clone().with(Protocol::P2pCircuit)).expect("listening");
     let own = *swarm.local_peer_id();
     let wait = async {
@@ -126,7 +136,7 @@ fn is_webrtc(address: &Multiaddr) -> bool {
 }
 
 /// Whether this event says that a direct connection is there.
-fn is_direct<E>(event: &SwarmEvent<E>, with: PeerId) -> bool {
+pub(crate) fn is_direct<E>(event: &SwarmEvent<E>, with: PeerId) -> bool {
     matches!(event, SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. }
         if *peer_id == with && is_webrtc(endpoint.get_remote_address()))
 }
