@@ -2,16 +2,16 @@
 //! Invariant: every command gets one answer, in time; all calls and servings are futures of this loop.
 //! Not here: the transports (`transport`), what runs over streams (`calls`).
 
+mod answer;
 mod describe;
 
 use std::fmt;
 use std::rc::Rc;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::{Either, LocalBoxFuture, join_all, select};
+use futures::future::{LocalBoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use futures_timer::Delay;
 use libp2p::core::transport::ListenerId;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
@@ -22,9 +22,10 @@ use libp2p::{Multiaddr, PeerId, Swarm, identify, ping, relay, swarm};
 use peerloom_webrtc::direct::Version;
 use serde_json::{Value, json};
 
+use self::answer::{called, in_time, reply};
 use crate::calls::{self, CallError};
 use crate::command::Command;
-use crate::limits::{ANSWER_SPAN, ANSWER_STEP, CALL, IDLE, TASKS_MAX};
+use crate::limits::{ANSWER_SPAN, ANSWER_STEP, IDLE, TASKS_MAX};
 use crate::streams::{self, Incoming};
 use crate::transport::{self, SetupError};
 
@@ -382,30 +383,5 @@ impl Node {
 
     fn addresses(&self) -> Vec<String> {
         self.swarm.listeners().map(|address| describe::dialled(address, self.id())).collect()
-    }
-}
-
-fn reply(answer: Answer, what: Result<Value, String>) {
-    // Whoever asked may have given up.
-    answer.send(what).unwrap_or_default();
-}
-
-/// Waits for the stream and runs the call on it.
-async fn called<T, F>(
-    stream: oneshot::Receiver<std::io::Result<Stream>>,
-    run: impl FnOnce(Stream) -> F,
-) -> Result<T, String>
-where
-    F: Future<Output = Result<T, CallError>>,
-{
-    let stream = stream.await.map_err(|_| "the connection is gone".to_owned())?;
-    let stream = stream.map_err(|error| format!("no stream: {error}"))?;
-    run(stream).await.map_err(|error| error.to_string())
-}
-
-async fn in_time<T>(call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    match select(std::pin::pin!(call), Delay::new(CALL)).await {
-        Either::Left((done, _)) => done,
-        Either::Right(((), _)) => Err(format!("no end within {} s", CALL.as_secs())),
     }
 }
