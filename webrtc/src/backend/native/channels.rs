@@ -31,6 +31,8 @@ const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 const INIT_LABEL: &str = "init";
 /// One frame of libp2p's WebRTC streams that says RESET: length 2, field 1, value 2.
 const RESET_FRAME: [u8; 3] = [2, 8, 2];
+/// The same for FIN_ACK, value 3.
+const FIN_ACK_FRAME: [u8; 3] = [2, 8, 3];
 /// Refused channels that still wait for their RESET to get through. Beyond, they are closed at once,
 /// which the other side sees as well.
 const REFUSED_MAX: usize = 64;
@@ -349,7 +351,9 @@ impl Channels {
         match (channel.state, kind) {
             (State::Unknown, Ppi::Dcep) => self.take_open(stream, &Dcep::decode(&message)),
             // The acknowledgement of ours, or a repeated message: of no use.
-            (_, Ppi::Dcep) | (State::Refused | State::Left, _) => {}
+            (_, Ppi::Dcep) | (State::Refused, _) => {}
+            // It may be the FIN that the other side waits with until it closes the channel, as js does.
+            (State::Left, _) => self.acknowledge(stream),
             // Data on a stream that nobody announced.
             (State::Unknown | State::Waiting(_), _) => self.close_stream(stream),
             // An empty message is one byte on the wire (RFC 8831, section 6.6).

@@ -4,7 +4,7 @@
 
 use sctp_proto::PayloadProtocolIdentifier as Ppi;
 
-use super::{Channel, Channels, LEFT_MAX, State};
+use super::{Channel, Channels, FIN_ACK_FRAME, LEFT_MAX, State};
 use crate::backend::native::dcep::Dcep;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 
@@ -81,6 +81,15 @@ impl Channels {
         // What was not read would fill the window.
         self.readable.insert(stream);
         self.left.insert(stream, self.now + self.limits.stream.fin_ack);
+    }
+
+    /// Says on a stream that we left that everything came. Unread answers do not pile up.
+    pub(super) fn acknowledge(&mut self, stream: u16) {
+        if self.buffered_on(stream) < self.limits.stream.send_low_bytes
+            && self.write(stream, &FIN_ACK_FRAME, Ppi::Binary).is_err()
+        {
+            self.close_stream(stream);
+        }
     }
 
     /// Closes what the other side did not reset in time.
