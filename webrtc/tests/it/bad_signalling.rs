@@ -217,6 +217,8 @@ async fn offer() -> String {
 enum Then {
     /// Our half ends.
     End,
+    /// Our half ends once the answer comes. Before, that would be another failure.
+    EndAnswered,
     /// Nothing more comes.
     Silence,
 }
@@ -233,7 +235,7 @@ fn case(name: &'static str, said: Vec<u8>, then: Then, outcome: &'static str) ->
 }
 
 fn cases(offer: &str) -> Vec<Case> {
-    use Then::{End, Silence};
+    use Then::{End, EndAnswered, Silence};
     let good = message(0, offer);
     let and = |more: Vec<u8>| [good.clone(), more].concat();
     let many = |times: usize, text: &str| message(2, text).repeat(times);
@@ -260,7 +262,7 @@ fn cases(offer: &str) -> Vec<Case> {
         case("half a message", message(0, offer)[..50].to_vec(), End, "ended"),
         case("silence", vec![], Silence, "timeout"),
         case("candidates and silence", and(many(9, CANDIDATE)), Silence, "timeout"),
-        case("candidates and the end", and(many(9, CANDIDATE)), End, "timeout"),
+        case("candidates and the end", and(many(9, CANDIDATE)), EndAnswered, "timeout"),
     ]
 }
 
@@ -272,7 +274,10 @@ async fn each_bad_session_fails_by_its_name_and_costs_nothing_else() {
         let mut stream = scene.stream().await;
         // The victim may reset the stream before all of it is written.
         let written = stream.write_all(&said).await.is_ok() && stream.flush().await.is_ok();
-        if then == Then::End && written {
+        if then == Then::EndAnswered {
+            stream.read_exact(&mut [0]).await.expect("an answer");
+        }
+        if then != Then::Silence && written {
             stream.close().await.expect("closed");
         }
         scene.counted(outcome, before + 1).await;
