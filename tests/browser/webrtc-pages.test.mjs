@@ -203,8 +203,9 @@ async function exchange(page, peer) {
     assert.equal((await page.command('echo', peer.id, size)).bytes, size)
     assert.equal((await peer.command('echo', page.id, size)).bytes, size)
   }
-  assert.equal((await page.command('rr', peer.id, 64)).count, 64)
-  assert.equal((await peer.command('rr', page.id, 64)).count, 64)
+  // Again and again: a browser gives a new channel the number of one that has only just been closed.
+  for (let round = 0; round < 5; round++) assert.equal((await page.command('rr', peer.id, 64)).count, 64)
+  for (let round = 0; round < 5; round++) assert.equal((await peer.command('rr', page.id, 64)).count, 64)
   const [there, back] = await Promise.all([
     page.command('sink', peer.id, 32 * MIB),
     peer.command('sink', page.id, 32 * MIB),
