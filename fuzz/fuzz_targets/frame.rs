@@ -13,6 +13,7 @@ use peerloom_webrtc::stream::{Output, Read, Stream};
 /// Small, so that short inputs reach every mark.
 const LIMITS: StreamLimits = StreamLimits {
     send_frame_bytes: 32,
+    send_whole_bytes: 8,
     receive_frame_bytes: 48,
     send_high_bytes: 120,
     send_low_bytes: 40,

@@ -72,6 +72,10 @@ pub trait Backend: fmt::Debug + Send + Unpin + 'static {
     /// Why the connection ended.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Failure>>;
 
+    /// Whether [`Self::open`] has room for another channel. Where it has none, a channel that ends
+    /// makes some: [`Event::Closed`] is when to ask again.
+    fn has_room(&self) -> bool;
+
     /// Opens a channel; [`Event::Opened`] tells when it can be used.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ pub enum FrameError {
     },
 }
 
-/// The frame with its length prefix: one message for a data channel.
+/// The frame with its length prefix: what a data channel carries, in one message or in several.
 #[must_use]
 pub fn encode(frame: &Frame) -> Bytes {
     let wire = Wire {
@@ -72,6 +72,13 @@ pub fn encode(frame: &Frame) -> Bytes {
         message: (!frame.data.is_empty()).then(|| frame.data.clone()),
     };
     Bytes::from(wire.encode_length_delimited_to_vec())
+}
+
+/// How many bytes at the beginning of an encoded frame are its length prefix.
+#[must_use]
+pub fn prefix_len(frame: &[u8]) -> usize {
+    let more = frame.iter().take_while(|byte| **byte >= 0x80).count();
+    more.saturating_add(1).min(frame.len())
 }
 
 /// How many bytes of data fit a frame of `frame_bytes` that also has a flag; at least one.

@@ -9,6 +9,9 @@ pub struct StreamLimits {
     /// Bytes of the largest frame we send, its length prefix included. libp2p's specification of
     /// WebRTC fixes 16 KiB, because more is not sure to pass all browsers.
     pub send_frame_bytes: usize,
+    /// Frames above this go out as two messages: the length prefix, then the body. go-libp2p 0.51
+    /// reads the prefix through a buffer of this size, and a message that is longer breaks the stream.
+    pub send_whole_bytes: usize,
     /// Bytes of the largest frame we accept, its length prefix included: 256 KiB are proposed
     /// upstream, and go takes them; 1 KiB for the envelope.
     pub receive_frame_bytes: usize,
@@ -31,6 +34,7 @@ impl StreamLimits {
     /// The values that libp2p's implementations work with.
     pub const DEFAULT: Self = Self {
         send_frame_bytes: 16 * 1024,
+        send_whole_bytes: 4096,
         receive_frame_bytes: 257 * 1024,
         send_high_bytes: 256 * 1024,
         send_low_bytes: 64 * 1024,

@@ -328,6 +328,11 @@ impl Stream {
             self.held = self.hold;
             return Some(Output::Hold(self.hold));
         }
+        if self.channel != Channel::Closed
+            && let Some(body) = self.outbox.take_body()
+        {
+            return Some(Output::Send(body));
+        }
         match self.channel {
             Channel::Open => {}
             Channel::Failing { reset_due: true } => {

@@ -19,6 +19,11 @@ const OURS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 /// Tests of whole processes and sockets; those that measure memory have a process of their own.
 const WHOLE: [&str; 4] = ["--test", "it", "--test", "hostile"];
 
+/// The node's program.
+const NODE: &str = "peerloom";
+/// The program of the example of WebRTC: our side of tests that want streams of their own.
+const ECHO: &str = "webrtc-echo";
+
 const INTEROP: Project = Project { dir: "tests/interop/js", title: "the foreign peer's tests" };
 const INTEROP_BROWSER: Project =
     Project { dir: "tests/interop/browser", title: "the foreign browser peer's tests" };
@@ -125,9 +130,10 @@ fn clippy(_: bool) -> Report {
     lint("native", &["--workspace", "--all-targets", "--features", "xtask/bindgen"]);
     let pure = ["--package", "peerloom-shared", "--package", "peerloom-webrtc", "--lib"];
     lint("the pure parts without features", &pure);
-    let wasm = ["peerloom-wasm-peer", "peerloom-shared", "peerloom-webrtc"]
-        .map(|package| ["--package", package])
-        .concat();
+    let wasm =
+        ["peerloom-wasm-peer", "peerloom-shared", "peerloom-webrtc", "peerloom-webrtc-example"]
+            .map(|package| ["--package", package])
+            .concat();
     let features = "peerloom-shared/net,peerloom-webrtc/browser";
     let how = ["--features", features, "--profile", "wasm-dev"];
     let target = ["--target", wasm_std::TARGET];
@@ -245,14 +251,22 @@ fn interop(_: bool) -> Report {
     let mut cmd = sh::command("node");
     cmd.args(["--test", "--test-concurrency=1", "--test-force-exit", "--test-reporter=tap"]);
     cmd.arg("go.test.mjs").current_dir(sh::root().join(dir));
-    cmd.env("PEERLOOM_BIN", built_node()).env("PEERLOOM_GO", go);
+    cmd.env("PEERLOOM_BIN", built(NODE)).env("PEERLOOM_ECHO", built(ECHO)).env("PEERLOOM_GO", go);
     report.tests(title, &mut cmd);
     report
 }
 
 fn browser(_: bool) -> Report {
     let mut report = Report::default();
+    let example = match web::example() {
+        Ok(dir) => dir,
+        Err(why) => {
+            report.fail(format!("the example of WebRTC for browsers: {why}"));
+            return report;
+        }
+    };
     if let Some(mut cmd) = node_against(&mut report, &BROWSER) {
+        cmd.env("PEERLOOM_WEBRTC_EXAMPLE", example);
         report.tests(BROWSER.title, &mut cmd);
     }
     report
@@ -274,7 +288,8 @@ fn node_against(report: &mut Report, project: &Project) -> Option<Command> {
     }
     let node = node(report)?;
     let mut cmd = sh::npm(&project.path(), &["test", "--silent"]);
-    cmd.env("PEERLOOM_BIN", node).env("PEERLOOM_CHROMIUM", chromium);
+    cmd.env("PEERLOOM_BIN", node).env("PEERLOOM_ECHO", built(ECHO));
+    cmd.env("PEERLOOM_CHROMIUM", chromium);
     Some(cmd)
 }
 
@@ -284,11 +299,11 @@ fn node(report: &mut Report) -> Option<PathBuf> {
     let mut cmd = sh::cargo(&["build"]);
     cmd.args(OURS).arg("--bins").args(WHOLE);
     println!("building the node");
-    let built = sh::run(&mut cmd);
-    report.prepare("the node", built).then(built_node)
+    let done = sh::run(&mut cmd);
+    report.prepare("the node", done).then(|| built(NODE))
 }
 
-/// Where cargo puts the node.
-fn built_node() -> PathBuf {
-    sh::target().join("debug").join(format!("peerloom{}", std::env::consts::EXE_SUFFIX))
+/// Where cargo puts a program.
+fn built(name: &str) -> PathBuf {
+    sh::target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

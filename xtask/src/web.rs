@@ -13,6 +13,9 @@ use crate::wasm_std::WasmStd;
 /// The module without extension; cargo writes it and wasm-bindgen's files keep the name.
 const MODULE: &str = "peerloom_wasm_peer";
 
+/// The example of the WebRTC crate, which tests open in pages of their own.
+const EXAMPLE: &str = "peerloom-webrtc-example";
+
 /// Limit for a released module: 3 seconds on a 2 Mbit/s line. 1 KB = 1000 bytes.
 const GZIP_KB_MAX: u64 = 700;
 
@@ -61,7 +64,7 @@ pub(crate) fn build(wanted: &Wanted) -> Outcome {
     }
     let wasm = compile(wanted)?;
     let bound = npm::PACKAGE.path().join("dist/wasm");
-    let size = bind(&wasm, &bound, wanted.release)?;
+    let size = bind(&wasm, &bound, stamp_name(wanted.release), wanted.release)?;
     println!("browser module: {}", size.text());
     if wanted.why {
         sh::run(bindgen().arg("why").arg(&wasm))?;
@@ -75,9 +78,22 @@ pub(crate) fn build(wanted: &Wanted) -> Outcome {
 /// Builds the released module aside, for its size alone; the page keeps the module it has.
 pub(crate) fn release_size() -> Outcome {
     let wasm = compile(&Wanted { release: true, ..Wanted::default() })?;
-    let size = bind(&wasm, &sh::target().join("xtask/release-size"), true)?;
+    let out = sh::target().join("xtask/release-size");
+    let size = bind(&wasm, &out, stamp_name(true), true)?;
     println!("browser module, released: {}", size.text());
     size.check()
+}
+
+/// Builds the example as a module for tests, where no page of the node finds it; gives its folder.
+pub(crate) fn example() -> Outcome<PathBuf> {
+    let std = WasmStd::get()?;
+    let profile = Wanted::default().profile();
+    let module = format!("{}.wasm", EXAMPLE.replace('-', "_"));
+    println!("building the example of WebRTC for browsers");
+    sh::run(std.cargo_build().args(["--package", EXAMPLE, "--lib", "--profile", profile]))?;
+    let out = sh::target().join("xtask/webrtc-example");
+    bind(&std.target_dir().join(profile).join(module), &out, "bind-example.stamp", false)?;
+    Ok(out)
 }
 
 fn compile(wanted: &Wanted) -> Outcome<PathBuf> {
@@ -95,11 +111,14 @@ fn compile(wanted: &Wanted) -> Outcome<PathBuf> {
     Ok(wasm)
 }
 
+fn stamp_name(release: bool) -> &'static str {
+    if release { "bind-release.stamp" } else { "bind-dev.stamp" }
+}
+
 /// Writes the module and its JavaScript into `out`.
-fn bind(wasm: &Path, out: &Path, release: bool) -> Outcome<Size> {
+fn bind(wasm: &Path, out: &Path, name: &str, release: bool) -> Outcome<Size> {
     let inputs = [wasm.to_path_buf(), sh::root().join("xtask/src/bindgen")];
     let outputs = [out.to_path_buf()];
-    let name = if release { "bind-release.stamp" } else { "bind-dev.stamp" };
     let stamp =
         Stamp { name, inputs: &inputs, settings: &out.to_string_lossy(), outputs: &outputs };
     if let Some(size) = stamp.fresh().as_deref().and_then(Size::read) {

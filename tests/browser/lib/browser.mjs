@@ -46,6 +46,13 @@ export async function startBrowser({ args = [] } = {}) {
     /** Another window with the same storage. */
     openBeside: (window, address) => newWindow(window.profile, address),
     stop: () => browser.close(),
+    /** The ids of the processes that run pages. */
+    async pageProcesses() {
+      const session = await browser.newBrowserCDPSession()
+      const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+      await session.detach()
+      return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
+    },
   }
 }
 

@@ -111,7 +111,7 @@ impl<B: Backend> Shared<B> {
 
     /// Whether there is no room for another stream.
     pub(super) fn is_full(&self) -> bool {
-        self.slots.len() >= self.limits.streams
+        self.slots.len() >= self.limits.streams || !self.backend.has_room()
     }
 
     /// Opens a stream of ours.
@@ -207,7 +207,8 @@ impl<B: Backend> Shared<B> {
         let room = if self.early {
             self.incoming.len() < self.limits.early_channels
         } else {
-            !self.is_full()
+            // The backend had room: it has taken it in.
+            self.slots.len() < self.limits.streams
         };
         self.add(id, false);
         if room {

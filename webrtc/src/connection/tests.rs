@@ -34,6 +34,10 @@ impl Backend for Stubborn {
         self.events.pop().map_or(Poll::Pending, |event| Poll::Ready(Ok(event)))
     }
 
+    fn has_room(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, _: Kind) -> Result<ChannelId, Failure> {
         let id = ChannelId(u64::try_from(self.buffered.len()).unwrap());
         self.buffered.push(0);

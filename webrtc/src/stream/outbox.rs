@@ -13,6 +13,8 @@ use crate::limits::StreamLimits;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     data: VecDeque<Bytes>,
+    /// The body of a frame whose prefix was handed over. Nothing may come between, not even RESET.
+    body: Option<Bytes>,
     /// Bytes of `data`.
     queued: usize,
     /// What the channel has buffered: as told last, and what it was handed since.
@@ -81,6 +83,13 @@ impl Outbox {
         self.stop_due = false;
     }
 
+    /// The second half of what was handed over last.
+    pub(super) fn take_body(&mut self) -> Option<Bytes> {
+        let body = self.body.take()?;
+        self.buffered = self.buffered.saturating_add(body.len());
+        Some(body)
+    }
+
     /// The next message that depends on nothing else.
     pub(super) fn next(&mut self, limits: &StreamLimits) -> Option<Bytes> {
         // The other side may repeat FIN as fast as it likes without taking our answers. They are
@@ -95,8 +104,11 @@ impl Outbox {
             self.stop_due = false;
             return Some(self.flag(Flag::StopSending));
         }
-        let message = self.data.pop_front()?;
+        let mut message = self.data.pop_front()?;
         self.queued = self.queued.saturating_sub(message.len());
+        if message.len() > limits.send_whole_bytes {
+            self.body = Some(message.split_off(frame::prefix_len(&message)));
+        }
         self.buffered = self.buffered.saturating_add(message.len());
         Some(message)
     }

@@ -683,17 +683,37 @@ fn frames(message: &Bytes) -> Vec<Frame> {
 }
 
 #[test]
-fn every_message_sent_is_one_frame() {
+fn a_large_frame_is_two_messages_with_nothing_between() {
     let mut stream = stream();
     assert_eq!(stream.write(&[3; 50_000]), Ok(Write::Taken(16_377)));
     assert_eq!(stream.write(b"x"), Ok(Write::Taken(1)));
+    // A flag that is due at the same time, and a failure that comes between.
+    let Some(Output::Send(prefix)) = stream.poll_output() else { panic!("no prefix") };
+    assert_eq!(prefix.len(), 2);
+    stream.receive(START, flag(Flag::Fin));
+    stream.reset();
+    let sent: Vec<Bytes> = outputs(&mut stream, START)
+        .into_iter()
+        .filter_map(|output| if let Output::Send(message) = output { Some(message) } else { None })
+        .collect();
+    let sizes: Vec<usize> = sent.iter().map(Bytes::len).collect();
+    assert_eq!(sizes, [16_380, 3]);
+    let all = [&[prefix], &sent[..]].concat().concat();
+    let read: Vec<(usize, Option<Flag>)> =
+        frames(&all.into()).iter().map(|frame| (frame.data.len(), frame.flag)).collect();
+    assert_eq!(read, [(16_377, None), (0, Some(Flag::Reset))]);
+}
+
+#[test]
+fn a_message_of_the_limit_is_whole() {
+    let mut stream = stream();
+    // Three bytes of tag and length, two of the prefix.
+    assert_eq!(stream.write(&[3; 4091]), Ok(Write::Taken(4091)));
+    assert_eq!(stream.write(&[3; 4092]), Ok(Write::Taken(4092)));
     stream.finish(START);
-    let mut sizes = Vec::new();
-    for output in outputs(&mut stream, START) {
-        if let Output::Send(message) = output {
-            assert_eq!(frames(&message).len(), 1);
-            sizes.push(message.len());
-        }
-    }
-    assert_eq!(sizes, [16_382, 4, 3]);
+    let sizes: Vec<usize> = outputs(&mut stream, START)
+        .into_iter()
+        .filter_map(|out| if let Output::Send(message) = out { Some(message.len()) } else { None })
+        .collect();
+    assert_eq!(sizes, [4096, 2, 4095, 3]);
 }

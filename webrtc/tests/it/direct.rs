@@ -60,6 +60,9 @@ async fn another_certificate_than_in_the_address_is_refused() {
     let direct = Direct { socket: server.socket(), fingerprint: Some(other), peer: None };
     let refused = Client::dial(&direct.to_multiaddr(), None).await.err().expect("refused");
     assert!(matches!(refused, DirectError::Failed(Failure::Handshake(_))), "{refused}");
+    // The listener is none the worse for it.
+    let client = Client::dial(&server.address, None).await.expect("connected");
+    client.echo(100_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

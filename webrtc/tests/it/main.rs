@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod bad_signalling;
 mod direct;
 mod harness;
 mod signalled;

@@ -17,10 +17,10 @@ use peerloom_webrtc::behaviour;
 use peerloom_webrtc::limits::ConnectionLimits;
 use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(NetworkBehaviour)]
-struct Peer {
+pub(crate) struct Peer {
     webrtc: behaviour::Behaviour,
     relay: relay::client::Behaviour,
     ping: ping::Behaviour,
@@ -28,35 +28,42 @@ struct Peer {
 }
 
 #[derive(NetworkBehaviour)]
-struct Relay {
+pub(crate) struct Relay {
     relay: relay::Behaviour,
     ping: ping::Behaviour,
     identify: identify::Behaviour,
 }
 
-fn identified(keypair: &Keypair) -> identify::Behaviour {
+pub(crate) fn identified(keypair: &Keypair) -> identify::Behaviour {
     identify::Behaviour::new(identify::Config::new("/test/1".to_owned(), keypair.public()))
 }
 
-fn pinging() -> ping::Behaviour {
+pub(crate) fn pinging() -> ping::Behaviour {
     ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(100)))
 }
 
-fn idle() -> Config {
+pub(crate) fn idle() -> Config {
     Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE)
 }
 
 fn peer() -> (Swarm<Peer>, Outcomes) {
-    peer_that_admits(|_| true)
+    peer_with(SignalledConfig::default())
+}
+
+pub(crate) fn peer_with(config: SignalledConfig) -> (Swarm<Peer>, Outcomes) {
+    peer_that_admits(config, |_| true)
 }
 
 /// A peer that is introduced only to whom `admit` admits.
-fn peer_that_admits(admit: impl Fn(&PeerId) -> bool + Send + 'static) -> (Swarm<Peer>, Outcomes) {
+fn peer_that_admits(
+    config: SignalledConfig,
+    admit: impl Fn(&PeerId) -> bool + Send + 'static,
+) -> (Swarm<Peer>, Outcomes) {
     let keypair = Keypair::generate_ed25519();
     let id = keypair.public().to_peer_id();
     let certificate = Certificate::generate().expect("a certificate");
     let platform = NativePlatform { certificate, limits: ConnectionLimits::DEFAULT };
-    let (webrtc, behaviour) = signalled::new(platform, SignalledConfig::default());
+    let (webrtc, behaviour) = signalled::new(platform, config);
     let outcomes = webrtc.outcomes();
     let (circuits, relay) = relay::client::new(id);
     let secure = |keypair: &Keypair| noise::Config::new(keypair).expect("keys");
@@ -83,6 +90,12 @@ fn peer_that_admits(admit: impl Fn(&PeerId) -> bool + Send + 'static) -> (Swarm<
 
 /// A relay, driven by a task, at the address.
 async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
+    start_relay_with(relay::Config::default()).await
+}
+
+pub(crate) async fn start_relay_with(
+    config: relay::Config,
+) -> (tokio::task::JoinHandle<()>, Multiaddr) {
     let keypair = Keypair::generate_ed25519();
     let id = keypair.public().to_peer_id();
     let transport = tcp::tokio::Transport::default()
@@ -92,7 +105,7 @@ async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed();
     let behaviour = Relay {
-        relay: relay::Behaviour::new(id, relay::Config::default()),
+        relay: relay::Behaviour::new(id, config),
         ping: pinging(),
         identify: identified(&keypair),
     };
@@ -114,7 +127,7 @@ async fn start_relay() -> (tokio::task::JoinHandle<()>, Multiaddr) {
 }
 
 /// Reserves on the relay; gives the `/webrtc` address that comes of it.
-async fn reserve(swarm: &mut Swarm<Peer>, relay: &Multiaddr) -> Multiaddr {
+pub(crate) async fn reserve(swarm: &mut Swarm<Peer>, relay: &Multiaddr) -> Multiaddr {
     swarm.listen_on(relay.clone().with(Protocol::P2pCircuit)).expect("listening");
     let own = *swarm.local_peer_id();
     let wait = async {
@@ -135,7 +148,7 @@ fn is_webrtc(address: &Multiaddr) -> bool {
 }
 
 /// Whether this event says that a direct connection is there.
-fn is_direct<E>(event: &SwarmEvent<E>, with: PeerId) -> bool {
+pub(crate) fn is_direct<E>(event: &SwarmEvent<E>, with: PeerId) -> bool {
     matches!(event, SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. }
         if *peer_id == with && is_webrtc(endpoint.get_remote_address()))
 }
@@ -221,7 +234,7 @@ async fn failure(a: &mut Swarm<Peer>, b: &mut Swarm<Peer>) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_introduced_to_a_peer_that_is_not_admitted() {
     let (_task, relay) = start_relay().await;
-    let (mut a, at_a) = peer_that_admits(|_| false);
+    let (mut a, at_a) = peer_that_admits(SignalledConfig::default(), |_| false);
     let (mut b, at_b) = peer();
     let to_a = reserve(&mut a, &relay).await;
     let to_b = reserve(&mut b, &relay).await;
@@ -243,7 +256,8 @@ async fn a_relayed_connection_that_is_open_already_does_not_help_who_is_denied()
     let (_task, relay) = start_relay().await;
     let admits = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&admits);
-    let (mut a, at_a) = peer_that_admits(move |_| asked.load(Ordering::Relaxed));
+    let (mut a, at_a) =
+        peer_that_admits(SignalledConfig::default(), move |_| asked.load(Ordering::Relaxed));
     let (mut b, at_b) = peer();
     let to_a = reserve(&mut a, &relay).await;
     reserve(&mut b, &relay).await;

@@ -48,6 +48,10 @@ impl Backend for Connection {
         Poll::Pending
     }
 
+    fn has_room(&self) -> bool {
+        self.core.has_room()
+    }
+
     fn open(&mut self, kind: Kind) -> Result<ChannelId, Failure> {
         match &self.ended {
             Some(why) => Err(why.clone()),

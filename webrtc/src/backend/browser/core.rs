@@ -106,9 +106,13 @@ impl Core {
         self.inbox.borrow_mut().end_early();
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        self.inbox.borrow().has_room()
+    }
+
     /// Opens a channel without a label.
     pub(super) fn open(&self, kind: Kind) -> Result<ChannelId, Failure> {
-        if !self.inbox.borrow().has_room() {
+        if !self.has_room() {
             return Err(Failure::Platform("the connection has too many channels".to_owned()));
         }
         let channel = js::create_channel(&self.pc, "", kind)?;
@@ -124,7 +128,7 @@ impl Core {
     }
 
     pub(super) fn close_channel(&self, channel: ChannelId) {
-        self.inbox.borrow().close(channel);
+        self.inbox.borrow_mut().close(channel);
     }
 
     pub(super) fn next_event(&self) -> Option<Event> {

@@ -43,6 +43,8 @@ struct Slot {
     theirs: bool,
     /// [`Event::Opened`] or [`Event::Incoming`] is in the queue or gone.
     announced: bool,
+    /// Its user gave it up; the browser closes it.
+    closing: bool,
     /// [`Event::Closed`] is in the queue.
     ended: bool,
     /// An [`Event::Drained`] is in the queue.
@@ -114,8 +116,13 @@ impl Inbox {
         self.slots.iter().all(|(_, slot)| slot.ended)
     }
 
+    /// Closing a channel takes as long as the other side likes. As many as may be in use may also be
+    /// closing, so that those who use channels one after the other do not wait for that.
     pub(super) fn has_room(&self) -> bool {
-        self.slots.len() < self.limits.streams
+        let all = self.slots.len();
+        let closing = self.slots.iter().filter(|(_, slot)| slot.closing).count();
+        let used = all.saturating_sub(closing);
+        used < self.limits.streams && all < self.limits.streams.saturating_mul(2)
     }
 
     /// Takes in a channel that this side opened.
@@ -138,7 +145,15 @@ impl Inbox {
             move |event| tell(&messages, |inbox| inbox.message(id, &event.data())),
             move |change| tell(&changes, |inbox| inbox.change(id, change)),
         );
-        let slot = Slot { wire, theirs, announced: false, ended: false, drained: false, unread: 0 };
+        let slot = Slot {
+            wire,
+            theirs,
+            announced: false,
+            closing: false,
+            ended: false,
+            drained: false,
+            unread: 0,
+        };
         self.slots.insert(id, slot);
         id
     }
@@ -289,8 +304,9 @@ impl Inbox {
     }
 
     /// Ends a channel that the user gave up. Its [`Event::Closed`] comes once the browser is done.
-    pub(super) fn close(&self, id: ChannelId) {
-        if let Some(slot) = self.slots.get(id) {
+    pub(super) fn close(&mut self, id: ChannelId) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.closing = true;
             slot.wire.close();
         }
     }

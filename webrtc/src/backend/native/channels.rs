@@ -31,9 +31,13 @@ const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 const INIT_LABEL: &str = "init";
 /// One frame of libp2p's WebRTC streams that says RESET: length 2, field 1, value 2.
 const RESET_FRAME: [u8; 3] = [2, 8, 2];
+/// The same for FIN_ACK, value 3.
+const FIN_ACK_FRAME: [u8; 3] = [2, 8, 3];
 /// Refused channels that still wait for their RESET to get through. Beyond, they are closed at once,
 /// which the other side sees as well.
 const REFUSED_MAX: usize = 64;
+/// Streams left to the other side at a time. Beyond, they are closed at once.
+const LEFT_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -45,6 +49,8 @@ enum State {
     Unknown,
     /// Refused with a RESET; closed once that is sent.
     Refused,
+    /// We are done with it; the other side opened it, and has to reset it. What comes is dropped.
+    Left,
 }
 
 #[derive(Debug)]
@@ -71,6 +77,8 @@ pub(super) struct Channels {
     resetting: BTreeSet<u16>,
     /// Streams whose RESET is not yet acknowledged.
     refused: BTreeSet<u16>,
+    /// Streams left to the other side, and until when.
+    left: BTreeMap<u16, Instant>,
     events: VecDeque<Event>,
     next_channel: u64,
     next_stream: u16,
@@ -124,6 +132,7 @@ impl Channels {
             readable: BTreeSet::new(),
             resetting: BTreeSet::new(),
             refused: BTreeSet::new(),
+            left: BTreeMap::new(),
             events: VecDeque::new(),
             next_channel: 0,
             next_stream: u16::from(!client),
@@ -158,11 +167,13 @@ impl Channels {
         }
         self.exchange();
         self.close_refused();
+        self.close_left();
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.association.as_ref().and_then(Association::poll_timeout)
+        let due = self.association.as_ref().and_then(Association::poll_timeout);
+        due.into_iter().chain(self.left.values().copied()).min()
     }
 
     /// The next packets to encrypt and send.
@@ -240,7 +251,7 @@ impl Channels {
     /// See [`crate::backend::Backend::close_channel`].
     pub(super) fn close_channel(&mut self, id: ChannelId) {
         if let Some(&stream) = self.streams.get(&id) {
-            self.close_stream(stream);
+            self.leave(stream);
         }
     }
 
@@ -341,6 +352,8 @@ impl Channels {
             (State::Unknown, Ppi::Dcep) => self.take_open(stream, &Dcep::decode(&message)),
             // The acknowledgement of ours, or a repeated message: of no use.
             (_, Ppi::Dcep) | (State::Refused, _) => {}
+            // It may be the FIN that the other side waits with until it closes the channel, as js does.
+            (State::Left, _) => self.acknowledge(stream),
             // Data on a stream that nobody announced.
             (State::Unknown | State::Waiting(_), _) => self.close_stream(stream),
             // An empty message is one byte on the wire (RFC 8831, section 6.6).
@@ -370,14 +383,6 @@ impl Channels {
             self.watch(stream);
             if label != INIT_LABEL {
                 self.events.push_back(Event::Incoming(id));
-            }
-        }
-    }
-
-    fn close_refused(&mut self) {
-        for stream in self.refused.clone() {
-            if self.buffered_on(stream) == 0 {
-                self.close_stream(stream);
             }
         }
     }

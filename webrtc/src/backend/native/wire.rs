@@ -165,6 +165,11 @@ impl Native {
 }
 
 impl Backend for Native {
+    /// There are more SCTP streams than a connection may have.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Failure>> {
         loop {
             if let LinkEvent::Channel(event) = ready!(self.poll_link(cx))? {

@@ -14,6 +14,7 @@ use crate::limits::StreamLimits;
 
 const LIMITS: StreamLimits = StreamLimits {
     send_frame_bytes: 32,
+    send_whole_bytes: 8,
     receive_frame_bytes: 48,
     send_high_bytes: 120,
     send_low_bytes: 40,

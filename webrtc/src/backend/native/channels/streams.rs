@@ -4,7 +4,7 @@
 
 use sctp_proto::PayloadProtocolIdentifier as Ppi;
 
-use super::{Channel, Channels, State};
+use super::{Channel, Channels, FIN_ACK_FRAME, LEFT_MAX, State};
 use crate::backend::native::dcep::Dcep;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 
@@ -62,6 +62,56 @@ impl Channels {
             .unwrap_or(0)
     }
 
+    /// Ends our use of a stream. One that the other side opened is its own to reset, for it answers a
+    /// reset of ours with its own, sctp-proto answers that with a second one, and by then the other
+    /// side may use the number again: the second would end a new channel. Browsers do that at once.
+    pub(super) fn leave(&mut self, stream: u16) {
+        let ours = stream % 2 == self.next_stream % 2;
+        let Some(channel) = self.channels.get_mut(&stream) else { return };
+        if ours || self.left.len() >= LEFT_MAX {
+            return self.close_stream(stream);
+        }
+        let id = channel.id;
+        let told = matches!(channel.state, State::Open | State::Waiting(_));
+        (channel.state, channel.held) = (State::Left, false);
+        self.streams.remove(&id);
+        if told {
+            self.events.push_back(Event::Closed(id));
+        }
+        // What was not read would fill the window.
+        self.readable.insert(stream);
+        self.left.insert(stream, self.now + self.limits.stream.fin_ack);
+    }
+
+    /// Says on a stream that we left that everything came. Unread answers do not pile up.
+    pub(super) fn acknowledge(&mut self, stream: u16) {
+        if self.buffered_on(stream) < self.limits.stream.send_low_bytes
+            && self.write(stream, &FIN_ACK_FRAME, Ppi::Binary).is_err()
+        {
+            self.close_stream(stream);
+        }
+    }
+
+    /// Closes what the other side did not reset in time.
+    pub(super) fn close_left(&mut self) {
+        let now = self.now;
+        let late: Vec<u16> =
+            self.left.iter().filter(|(_, due)| **due <= now).map(|(stream, _)| *stream).collect();
+        for stream in late {
+            self.close_stream(stream);
+        }
+    }
+
+    /// Leaves refused streams once their RESET got through.
+    pub(super) fn close_refused(&mut self) {
+        for stream in self.refused.clone() {
+            if self.buffered_on(stream) == 0 {
+                self.refused.remove(&stream);
+                self.leave(stream);
+            }
+        }
+    }
+
     pub(super) fn close_stream(&mut self, stream: u16) {
         if let Some(Ok(mut open)) = self.association.as_mut().map(|a| a.stream(stream))
             && open.close().is_ok()
@@ -74,6 +124,7 @@ impl Channels {
     pub(super) fn forget(&mut self, stream: u16) {
         self.readable.remove(&stream);
         self.refused.remove(&stream);
+        self.left.remove(&stream);
         if let Some(channel) = self.channels.remove(&stream) {
             self.streams.remove(&channel.id);
             if matches!(channel.state, State::Open | State::Waiting(_)) {
