@@ -11,6 +11,7 @@ const [UP, DOWN, ECHO] = [1, 2, 3]
 const ECHO_BYTES = 64
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 const pattern = block()
+const quiet = () => {}
 
 // js-libp2p uses it, and Node has it since version 22 only.
 Promise.withResolvers ??= function () {
@@ -94,7 +95,6 @@ async function start(listen) {
 
 async function serve() {
   const node = await start(['/ip4/127.0.0.1/udp/0/webrtc-direct'])
-  const quiet = () => {}
   await node.handle(PROTOCOL, (stream) => answer(stream).catch(quiet), { maxInboundStreams: 1000 })
   say({ address: node.getMultiaddrs()[0].toString() })
 }
@@ -107,7 +107,7 @@ async function bulk(connection, what, count) {
   if (what === UP) await send(stream, count)
   const hash = what === UP ? await from.exactly(32) : await receive(from, count)
   const seconds = (performance.now() - begin) / 1000
-  await stream.close()
+  stream.close().catch(quiet)
   return { seconds, sha256: Buffer.from(hash).toString('hex') }
 }
 

@@ -32,7 +32,7 @@ const READ_BYTES: usize = 64 * 1024;
 const ECHO_BYTES: usize = 64;
 /// Bytes of one write, for all but libp2p-webrtc.
 const WRITE_BYTES: usize = 64 * 1024;
-/// libp2p-webrtc ends a stream in which more is written at once.
+/// libp2p-webrtc ends a stream in which more is written between two flushes.
 const SMALL_WRITE_BYTES: usize = 8 * 1024;
 /// The dialer sends so many bytes; the listener answers with their SHA-256.
 const UP: u8 = 1;
@@ -191,6 +191,9 @@ async fn send(stream: &mut Stream, bytes: u64, most: usize) -> io::Result<()> {
         let all = pattern.get(..left.min(pattern.len())).unwrap_or_default();
         for piece in all.chunks(most) {
             stream.write_all(piece).await?;
+            if most < WRITE_BYTES {
+                stream.flush().await?;
+            }
         }
         left = left.saturating_sub(all.len());
     }

@@ -11,6 +11,7 @@ mod link;
 mod network;
 mod peering;
 mod socket;
+mod udp;
 mod wire;
 
 pub use certificate::{Certificate, CertificateError};

@@ -20,20 +20,14 @@ use sctp_proto::{
 use super::dcep::Dcep;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
+use crate::limits::native::{REFUSED_MAX, SCTP_PAYLOAD_BYTES};
 
-/// Bytes of one SCTP packet's payload. With the headers of SCTP and DTLS a datagram has at most 1,232
-/// bytes then, which any IPv6 path carries whole (RFC 8200, section 5). Only a bundle of very small
-/// messages, whose padding sctp-proto does not count, may be larger; it still fits Ethernet's 1,500.
-const SCTP_PAYLOAD_BYTES: u32 = 1150;
 /// SCTP wants addresses; below DTLS there is just one, whatever its name.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 /// The channel that `/webrtc` makes only so that the offer has a section for data.
 const INIT_LABEL: &str = "init";
 /// One frame of libp2p's WebRTC streams that says RESET: length 2, field 1, value 2.
 const RESET_FRAME: [u8; 3] = [2, 8, 2];
-/// Refused channels that still wait for their RESET to get through. Beyond, they are closed at once,
-/// which the other side sees as well.
-const REFUSED_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -72,6 +66,9 @@ pub(super) struct Channels {
     /// Streams whose RESET is not yet acknowledged.
     refused: BTreeSet<u16>,
     events: VecDeque<Event>,
+    /// Something happened since SCTP was last asked for packets. Asking costs it a look at everything
+    /// that is not acknowledged.
+    stirred: bool,
     next_channel: u64,
     next_stream: u16,
 }
@@ -125,6 +122,7 @@ impl Channels {
             resetting: BTreeSet::new(),
             refused: BTreeSet::new(),
             events: VecDeque::new(),
+            stirred: true,
             next_channel: 0,
             next_stream: u16::from(!client),
         })
@@ -133,6 +131,7 @@ impl Channels {
     /// Takes a decrypted packet.
     pub(super) fn handle_datagram(&mut self, now: Instant, packet: Bytes) {
         self.now = now;
+        self.stirred = true;
         match self.endpoint.handle(now, PEER, None, None, packet) {
             // A repeated INIT must not replace the association that is there.
             Some((handle, DatagramEvent::NewAssociation(made))) if self.association.is_none() => {
@@ -153,6 +152,7 @@ impl Channels {
     /// Time passed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.stirred = true;
         if let Some(association) = &mut self.association {
             association.handle_timeout(now);
         }
@@ -176,7 +176,14 @@ impl Channels {
     }
 
     fn next_transmit(&mut self) -> Option<Transmit> {
-        self.endpoint.poll_transmit().or_else(|| self.association.as_mut()?.poll_transmit(self.now))
+        if let Some(transmit) = self.endpoint.poll_transmit() {
+            return Some(transmit);
+        }
+        // One asking gives all that may be sent now.
+        if !std::mem::take(&mut self.stirred) {
+            return None;
+        }
+        self.association.as_mut()?.poll_transmit(self.now)
     }
 
     /// What happened. Reads at most one message.
@@ -246,6 +253,7 @@ impl Channels {
 
     /// Ends the association; what is buffered is still sent.
     pub(super) fn shut_down(&mut self) {
+        self.stirred = true;
         if let Some(association) = &mut self.association {
             // Before it is up there is nothing to end.
             association.close().unwrap_or_default();
@@ -323,7 +331,8 @@ impl Channels {
             let Some(association) = &mut self.association else { return false };
             let Ok(mut open) = association.stream(stream) else { continue };
             let Ok(Some(chunks)) = open.read_sctp() else { continue };
-            // There may be more behind it.
+            // There may be more behind it, and the window is wider now.
+            self.stirred = true;
             self.readable.insert(stream);
             let mut message = vec![0; chunks.len()];
             if chunks.read(&mut message).is_ok() {

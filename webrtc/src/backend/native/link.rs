@@ -14,13 +14,10 @@ use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
 use libp2p_webrtc_utils::Fingerprint;
 
 use super::channels::Channels;
+use super::udp::Burst;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
-
-/// Bytes of the largest datagram that DTLS makes by itself; see `channels` for data.
-const DTLS_BYTES: usize = 1200;
-/// Room for one decrypted record.
-const RECORD_BYTES: usize = 17 * 1024;
+use crate::limits::native::{DTLS_BYTES, RECORD_BYTES};
 
 /// What a link has to know when it starts.
 #[derive(Debug)]
@@ -59,13 +56,6 @@ pub(super) enum LinkEvent {
     Channel(Event),
 }
 
-/// A datagram to send.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Datagram {
-    pub(super) to: SocketAddr,
-    pub(super) bytes: Bytes,
-}
-
 /// See the module's text.
 pub(super) struct Link {
     ice: IceAgent,
@@ -81,7 +71,9 @@ pub(super) struct Link {
     path: Option<SocketAddr>,
     /// Where DTLS came from, until ICE has chosen: a browser starts it before it nominates.
     asked_from: Option<SocketAddr>,
-    out: VecDeque<Datagram>,
+    out: VecDeque<Burst>,
+    /// Memory of a burst that is sent.
+    spare: Vec<u8>,
     events: VecDeque<LinkEvent>,
     record: Vec<u8>,
     now: Instant,
@@ -123,6 +115,7 @@ impl Link {
             path: None,
             asked_from: None,
             out: VecDeque::new(),
+            spare: Vec::new(),
             events: VecDeque::new(),
             record: vec![0; RECORD_BYTES],
             now,
@@ -156,31 +149,47 @@ impl Link {
         Ok(())
     }
 
-    /// Takes a datagram (RFC 7983 tells its kind by the first byte).
-    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    /// Takes datagrams that came together (RFC 7983 tells the kind of each by its first byte).
+    pub(super) fn handle_datagrams<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'a [u8]>,
+    ) {
         self.now = now;
-        match bytes.first() {
-            Some(0..=3) => {
-                let base = self.bases.iter().find(|base| base.is_ipv4() == from.is_ipv4());
-                if let (Ok(message), Some(&destination)) = (StunMessage::parse(bytes), base) {
-                    let proto = Protocol::Udp;
-                    let packet = StunPacket { proto, source: from, destination, message };
-                    self.ice.handle_packet(now, packet);
-                    self.ice.handle_timeout(now);
+        let mut timed = false;
+        for bytes in datagrams {
+            match bytes.first() {
+                Some(0..=3) => self.handle_check(from, bytes),
+                Some(20..=63) => {
+                    self.asked_from = Some(from);
+                    self.handle_record(bytes, std::mem::replace(&mut timed, true));
                 }
+                Some(_) | None => {}
             }
-            Some(20..=63) => {
-                self.asked_from = Some(from);
-                // Keeps DTLS's own clock right; its errors end the connection below.
-                let done =
-                    self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
-                if let Err(error) = done {
-                    self.fail(Failure::Handshake(error.to_string()));
-                }
-            }
-            Some(_) | None => {}
         }
         self.advance();
+    }
+
+    fn handle_check(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let base = self.bases.iter().find(|base| base.is_ipv4() == from.is_ipv4());
+        if let (Ok(message), Some(&destination)) = (StunMessage::parse(bytes), base) {
+            let packet = StunPacket { proto: Protocol::Udp, source: from, destination, message };
+            self.ice.handle_packet(self.now, packet);
+            self.ice.handle_timeout(self.now);
+        }
+    }
+
+    fn handle_record(&mut self, bytes: &[u8], timed: bool) {
+        // Keeps DTLS's own clock right; its errors end the connection.
+        let clock = if timed { Ok(()) } else { self.dtls.handle_timeout(self.now) };
+        if let Err(error) = clock.and_then(|()| self.dtls.handle_packet(bytes)) {
+            self.fail(Failure::Handshake(error.to_string()));
+        }
+        // At once: DTLS holds only a few packets.
+        if self.may_encrypt() {
+            self.take_dtls_output();
+        }
     }
 
     /// Time passed.
@@ -205,19 +214,27 @@ impl Link {
         [self.ice.poll_timeout(), dtls, channels].into_iter().flatten().min()
     }
 
-    /// The next datagram to send. Asking for no more than the socket takes keeps the rest in SCTP,
+    /// The next datagrams to send. Asking for no more than the socket takes keeps the rest in SCTP,
     /// where it counts as buffered.
-    pub(super) fn poll_transmit(&mut self) -> Option<Datagram> {
+    pub(super) fn poll_transmit(&mut self) -> Option<Burst> {
         loop {
             if let Some(transmit) = self.ice.poll_transmit() {
-                let bytes = Vec::from(transmit.contents).into();
-                return Some(Datagram { to: transmit.destination, bytes });
+                let bytes = Vec::from(transmit.contents);
+                return Some(Burst::new(transmit.destination, &bytes, Vec::new()));
             }
-            if let Some(datagram) = self.out.pop_front() {
-                return Some(datagram);
+            if let Some(burst) = self.out.pop_front() {
+                return Some(burst);
             }
             let packets = self.channels.as_mut()?.poll_transmit()?;
             self.encrypt(&packets);
+        }
+    }
+
+    /// Takes back the memory of a burst that is sent.
+    pub(super) fn reuse(&mut self, burst: Burst) {
+        let space = burst.into_space();
+        if space.capacity() > self.spare.capacity() {
+            self.spare = space;
         }
     }
 
@@ -330,8 +347,11 @@ impl Link {
             #[expect(clippy::wildcard_enum_match_arm, reason = "keys for media are of no use")]
             match self.dtls.poll_output(&mut record) {
                 Output::Packet(bytes) => {
-                    if let Some(to) = self.path.or(self.asked_from) {
-                        self.out.push_back(Datagram { to, bytes: Bytes::copy_from_slice(bytes) });
+                    if let Some(to) = self.path.or(self.asked_from)
+                        && !self.out.back_mut().is_some_and(|burst| burst.push(to, bytes))
+                    {
+                        let space = std::mem::take(&mut self.spare);
+                        self.out.push_back(Burst::new(to, bytes, space));
                     }
                 }
                 Output::BufferTooSmall { needed } => record.resize(needed, 0),

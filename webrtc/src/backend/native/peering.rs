@@ -16,7 +16,7 @@ use super::socket::{Port, Session};
 use super::wire::Native;
 use crate::backend::{Failure, Local, Negotiation, Order, Platform, Role};
 use crate::direct::random_token;
-use crate::limits::{ConnectionLimits, DirectLimits};
+use crate::limits::ConnectionLimits;
 use crate::sdp::{Candidate, Description, Setup};
 
 /// Makes native peer connections for `/webrtc`.
@@ -68,8 +68,7 @@ impl Platform for NativePlatform {
 fn own_port() -> std::io::Result<Session> {
     let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
     let old = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-    let limits = DirectLimits::DEFAULT;
-    Port::own(both, limits).or_else(|_| Port::own(old, limits))
+    Port::own(both).or_else(|_| Port::own(old))
 }
 
 fn token() -> Result<String, Failure> {

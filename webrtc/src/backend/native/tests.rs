@@ -100,7 +100,7 @@ impl World {
             };
             while me.inbox.front().is_some_and(|(due, ..)| *due <= now) {
                 let (_, from, bytes) = me.inbox.pop_front().expect("a datagram");
-                me.link.handle_datagram(now, from, &bytes);
+                me.link.handle_datagrams(now, from, [&bytes[..]].into_iter());
             }
             if me.link.next_timeout().is_none_or(|due| due <= now) {
                 me.link.handle_timeout(now);
@@ -113,11 +113,13 @@ impl World {
                 }
             }
             let mut sent = Vec::new();
-            while let Some(datagram) = me.link.poll_transmit() {
-                assert_eq!(datagram.to, other.address);
-                // Ethernet's 1,500 less the headers of IPv6 and UDP.
-                assert!(datagram.bytes.len() <= 1452, "{} bytes", datagram.bytes.len());
-                sent.push(datagram.bytes.to_vec());
+            while let Some(burst) = me.link.poll_transmit() {
+                assert_eq!(burst.to(), Some(other.address));
+                for datagram in burst.datagrams() {
+                    // Ethernet's 1,500 less the headers of IPv6 and UDP.
+                    assert!(datagram.len() <= 1452, "{} bytes", datagram.len());
+                    sent.push(datagram.to_vec());
+                }
             }
             let from = me.address;
             for bytes in sent {
@@ -320,7 +322,7 @@ fn garbage_does_nothing() {
         if let Some(first) = bytes.first_mut() {
             *first = [0, 1, 20, 22, 23, 63, 64, 128][length % 8];
         }
-        world.server.link.handle_datagram(world.now, from, &bytes);
+        world.server.link.handle_datagrams(world.now, from, [&bytes[..]].into_iter());
     }
     assert_eq!(world.server.failed, None);
     let (ours, theirs) = world.channel();
