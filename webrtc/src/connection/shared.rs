@@ -141,6 +141,7 @@ impl<B: Backend> Shared<B> {
         let now = self.now();
         let done = work(self.slots.get_mut(id)?, now);
         if self.flush(id)
+            && !self.backend.send_now()
             && let Some(driver) = &self.driver
         {
             driver.wake_by_ref();

@@ -25,9 +25,10 @@ pub(crate) const ERRORS_MAX: usize = 256;
 /// least every five seconds (RFC 7675, section 5.1).
 pub(crate) const SILENT: Duration = Duration::from_secs(10);
 
-/// Bytes of one burst, which the kernel (GSO) cuts into datagrams: no more than one UDP payload over
-/// IPv4 may have.
-pub(crate) const BURST_BYTES: usize = 65_507;
+/// Bytes of one burst, which the kernel (GSO) cuts into datagrams. With the headers of Ethernet, IPv6 and
+/// UDP less than 64 KiB: interfaces of Linux take no more whole, and loopback then cuts it into datagrams
+/// that the receiver gets one by one.
+pub(crate) const BURST_BYTES: usize = 65_000;
 /// A connection whose burst the socket did not take tries again after this, for a socket that many
 /// connections share wakes only the last one that waits.
 pub(crate) const BLOCKED: Duration = Duration::from_millis(2);
@@ -43,7 +44,11 @@ pub(crate) const RECORD_BYTES: usize = 17 * 1024;
 /// Bytes of one SCTP packet's payload. With the headers of SCTP and DTLS a datagram has at most 1,232
 /// bytes then, which any IPv6 path carries whole (RFC 8200, section 5). Only a bundle of very small
 /// messages, whose padding sctp-proto does not count, may be larger; it still fits Ethernet's 1,500.
-pub(crate) const SCTP_PAYLOAD_BYTES: u32 = 1150;
+/// A multiple of four needs no padding.
+pub(crate) const SCTP_PAYLOAD_BYTES: u32 = 1148;
+/// Bytes that wait to be sent and are worth a system call of their own, without the task that drives the
+/// connection: one frame. Smaller messages wait for that task, which sends several together.
+pub(crate) const SEND_AT_ONCE_BYTES: usize = 16_000;
 /// Refused channels that still wait for their RESET to get through. Beyond, they are closed at once,
 /// which the other side sees as well.
 pub(crate) const REFUSED_MAX: usize = 64;

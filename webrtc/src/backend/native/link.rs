@@ -17,7 +17,7 @@ use super::channels::Channels;
 use super::udp::Burst;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
-use crate::limits::native::{DTLS_BYTES, RECORD_BYTES};
+use crate::limits::native::{BURST_BYTES, DTLS_BYTES, RECORD_BYTES};
 
 /// What a link has to know when it starts.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ pub(super) struct Link {
     path: Option<SocketAddr>,
     /// Where DTLS came from, until ICE has chosen: a browser starts it before it nominates.
     asked_from: Option<SocketAddr>,
+    /// What SCTP has for the other side, not yet encrypted: at most what it may have on its way.
+    plain: VecDeque<Bytes>,
     out: VecDeque<Burst>,
     /// Memory of a burst that is sent.
     spare: Vec<u8>,
@@ -114,6 +116,7 @@ impl Link {
             bases: plan.bases,
             path: None,
             asked_from: None,
+            plain: VecDeque::new(),
             out: VecDeque::new(),
             spare: Vec::new(),
             events: VecDeque::new(),
@@ -222,11 +225,18 @@ impl Link {
                 let bytes = Vec::from(transmit.contents);
                 return Some(Burst::new(transmit.destination, &bytes, Vec::new()));
             }
-            if let Some(burst) = self.out.pop_front() {
-                return Some(burst);
+            // All but the last are as full as they get.
+            if self.out.len() > 1 {
+                return self.out.pop_front();
             }
-            let packets = self.channels.as_mut()?.poll_transmit()?;
-            self.encrypt(&packets);
+            if let Some(packet) = self.plain.pop_front() {
+                self.encrypt(&packet);
+                continue;
+            }
+            match self.channels.as_mut().and_then(Channels::poll_transmit) {
+                Some(packets) => self.plain.extend(packets),
+                None => return self.out.pop_front(),
+            }
         }
     }
 
@@ -281,7 +291,10 @@ impl Link {
         if let Some(mut channels) = self.channels.take() {
             channels.shut_down();
             while let Some(packets) = channels.poll_transmit() {
-                self.encrypt(&packets);
+                self.plain.extend(packets);
+            }
+            while let Some(packet) = self.plain.pop_front() {
+                self.encrypt(&packet);
             }
         }
         if self.dtls.close().is_ok() {
@@ -295,14 +308,12 @@ impl Link {
         self.dtls_client
     }
 
-    fn encrypt(&mut self, packets: &[Bytes]) {
-        for packet in packets {
-            if let Err(error) = self.dtls.send_application_data(packet) {
-                return self.fail(Failure::Handshake(error.to_string()));
-            }
-            // At once: DTLS holds only a few packets.
-            self.take_dtls_output();
+    fn encrypt(&mut self, packet: &[u8]) {
+        if let Err(error) = self.dtls.send_application_data(packet) {
+            return self.fail(Failure::Handshake(error.to_string()));
         }
+        // At once: DTLS holds only a few packets.
+        self.take_dtls_output();
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -350,7 +361,10 @@ impl Link {
                     if let Some(to) = self.path.or(self.asked_from)
                         && !self.out.back_mut().is_some_and(|burst| burst.push(to, bytes))
                     {
-                        let space = std::mem::take(&mut self.spare);
+                        let mut space = std::mem::take(&mut self.spare);
+                        if !self.plain.is_empty() {
+                            space.reserve(BURST_BYTES);
+                        }
                         self.out.push_back(Burst::new(to, bytes, space));
                     }
                 }

@@ -210,14 +210,18 @@ async fn read(socket: Arc<Udp>, routes: Arc<Mutex<Routes>>) {
     let mut buffers = Buffers::default();
     let mut errors = 0_usize;
     while errors < ERRORS_MAX && socket.readable().await.is_ok() {
-        for _ in 0..READS_AT_ONCE {
+        let mut reads = 0_usize;
+        while reads < READS_AT_ONCE {
+            reads = reads.saturating_add(1);
             match socket.read(&mut buffers, |run| Routes::take(&routes, &socket, run)) {
                 Ok(()) => errors = 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => errors = errors.saturating_add(1),
             }
         }
-        tokio::task::yield_now().await;
+        if reads == READS_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
     }
     // Nobody waits for a port that is broken.
     let mut routes = lock(&routes);

@@ -16,7 +16,9 @@ use super::link::{Link, LinkEvent};
 use super::socket::Session;
 use super::udp::Burst;
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
-use crate::limits::native::{BLOCKED, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE};
+use crate::limits::native::{
+    BLOCKED, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES,
+};
 
 /// A native connection with its data channels.
 #[derive(Debug)]
@@ -26,13 +28,15 @@ pub struct Native {
     timer: Pin<Box<Sleep>>,
     /// What the socket did not take.
     blocked: Option<Burst>,
+    /// Bytes that were handed over since something was last sent.
+    unsent: usize,
     closing: bool,
 }
 
 impl Native {
     pub(super) fn new(link: Link, session: Session) -> Self {
         let timer = Box::pin(tokio::time::sleep_until(Instant::now().into()));
-        Self { link, session, timer, blocked: None, closing: false }
+        Self { link, session, timer, blocked: None, unsent: 0, closing: false }
     }
 
     /// Where its socket is bound.
@@ -108,19 +112,26 @@ impl Native {
     }
 
     fn transmit(&mut self, cx: &mut Context<'_>) {
-        while let Some(mut burst) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
-            let socket = self.session.socket();
-            if socket.send(&mut burst).is_ok() {
-                self.link.reuse(burst);
-                continue;
-            }
-            self.blocked = Some(burst);
+        self.unsent = 0;
+        while !self.try_transmit() {
             // Ready again already: once more. A broken socket is noticed by its reader.
-            match socket.poll_writable(cx) {
+            match self.session.socket().poll_writable(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) | Poll::Pending => return,
             }
         }
+    }
+
+    /// Whether the socket took all there is.
+    fn try_transmit(&mut self) -> bool {
+        while let Some(mut burst) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
+            if self.session.socket().send(&mut burst).is_err() {
+                self.blocked = Some(burst);
+                return false;
+            }
+            self.link.reuse(burst);
+        }
+        true
     }
 
     /// Whether it was time for something. Otherwise the timer wakes the task.
@@ -157,7 +168,19 @@ impl Backend for Native {
     }
 
     fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<(), Failure> {
+        self.unsent = self.unsent.saturating_add(message.len());
         self.link.channels().map_or(Ok(()), |channels| channels.send(channel, message))
+    }
+
+    fn send_now(&mut self) -> bool {
+        if self.unsent < SEND_AT_ONCE_BYTES {
+            return false;
+        }
+        self.unsent = 0;
+        let sent = self.try_transmit();
+        // The task's timer may be set for later than SCTP wants now.
+        let due = self.link.next_timeout();
+        sent && due.is_some_and(|due| self.timer.deadline() <= due.into())
     }
 
     fn buffered(&mut self, channel: ChannelId) -> usize {
