@@ -245,11 +245,8 @@ fn write_bytes(stack: &str) -> usize {
 }
 
 fn listen_address(stack: &str) -> Outcome<Multiaddr> {
-    let address = if stack == "tcp" {
-        "/ip4/127.0.0.1/tcp/0"
-    } else {
-        "/ip4/127.0.0.1/udp/0/webrtc-direct"
-    };
+    let address =
+        if stack == "tcp" { "/ip4/127.0.0.1/tcp/0" } else { "/ip4/127.0.0.1/udp/0/webrtc-direct" };
     Ok(address.parse()?)
 }
 
@@ -267,8 +264,7 @@ fn transport(stack: &str, keypair: &Keypair) -> Outcome<Peers> {
             .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
             .boxed(),
         "libp2p-webrtc" => {
-            let certificate =
-                libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng())?;
+            let certificate = libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng())?;
             libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
                 .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
                 .boxed()

@@ -40,8 +40,6 @@ pub(crate) struct Subject {
     pub(crate) way: &'static str,
     /// So many that it takes some seconds.
     pub(crate) mib: u64,
-    /// Whether round trips are measured too.
-    pub(crate) round_trips: bool,
 }
 
 /// What came out.
@@ -54,6 +52,21 @@ pub(crate) struct Sample {
     pub(crate) open: Vec<f64>,
 }
 
+impl Sample {
+    /// The mean of both turns of a round; the times of all.
+    pub(crate) fn mean(of: &[Self]) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "two")]
+        let mean = |value: fn(&Self) -> f64| of.iter().map(value).sum::<f64>() / of.len() as f64;
+        Self {
+            gbit: mean(|s| s.gbit),
+            cpu_per_gb: mean(|s| s.cpu_per_gb),
+            load: mean(|s| s.load),
+            echo: of.iter().flat_map(|s| s.echo.clone()).collect(),
+            open: of.iter().flat_map(|s| s.open.clone()).collect(),
+        }
+    }
+}
+
 /// Runs one measurement.
 ///
 /// # Errors
@@ -61,7 +74,7 @@ pub(crate) struct Sample {
 pub(crate) fn measure(subject: &Subject, js: &Path) -> Result<Sample, String> {
     let load = load();
     let mut server = match subject.server {
-        // The page brings both ends.
+        // The page has both ends.
         Runner::Channel | Runner::Page => None,
         Runner::Rust(_) | Runner::Node => Some(start(subject.server, "serve", None, js)?),
     };
@@ -82,7 +95,7 @@ pub(crate) fn measure(subject: &Subject, js: &Path) -> Result<Sample, String> {
     let gigabytes = bytes as f64 / 1e9;
     sample.gbit = gigabytes * 8.0 / seconds;
     sample.cpu_per_gb = cpu / gigabytes;
-    if subject.round_trips {
+    if matches!(subject.client, Runner::Rust(_) | Runner::Node) {
         sample.echo = times(&client.ask(&json!({ "echo": ROUND_TRIPS }))?);
         sample.open = times(&client.ask(&json!({ "open": ROUND_TRIPS }))?);
     }
@@ -98,12 +111,7 @@ fn transfer(client: &mut Process, way: &str, bytes: u64) -> Result<f64, String> 
     done.get("seconds").and_then(Value::as_f64).ok_or_else(|| format!("no time in {done}"))
 }
 
-fn start(
-    runner: Runner,
-    role: &str,
-    address: Option<&str>,
-    js: &Path,
-) -> Result<Process, String> {
+fn start(runner: Runner, role: &str, address: Option<&str>, js: &Path) -> Result<Process, String> {
     let mut command = match runner {
         Runner::Rust(stack) => {
             let program = std::env::current_exe().map_err(|why| why.to_string())?;

@@ -18,6 +18,7 @@ use peerloom_shared::net::behaviour::Halves;
 use peerloom_shared::net::{Behaviour, Judge, Settings};
 use peerloom_webrtc::backend::native::{Certificate, Dropped, NativePlatform};
 use peerloom_webrtc::limits::ConnectionLimits;
+#[cfg(not(feature = "libp2p-webrtc"))]
 use peerloom_webrtc::transport::native::DirectTransport;
 use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
 
@@ -33,6 +34,10 @@ pub enum SwarmError {
     /// `/webrtc` has a listener already.
     #[error("the swarm cannot listen for introductions: {0}")]
     Listen(#[from] libp2p::TransportError<std::io::Error>),
+    /// libp2p-webrtc could not make its certificate.
+    #[cfg(feature = "libp2p-webrtc")]
+    #[error("libp2p-webrtc cannot make a certificate: {0}")]
+    Libp2pWebRtc(#[from] libp2p_webrtc::tokio::certificate::Error),
     /// A protocol refused its settings.
     #[error(transparent)]
     Setup(#[from] peerloom_shared::net::behaviour::SetupError),
@@ -83,10 +88,8 @@ fn transport(
     let upgrades = signalled.outcomes();
     let signalled =
         signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
-    let direct = DirectTransport::new(keypair.clone(), certificate);
-    let counts = WebRtcCounts { upgrades, dropped: direct.dropped() };
-    let direct =
-        direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
+    let (direct, dropped) = direct(keypair, certificate)?;
+    let counts = WebRtcCounts { upgrades, dropped };
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
         .boxed();
@@ -100,6 +103,28 @@ fn transport(
 }
 
 type Peers = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// WebRTC-direct, and what its listeners drop.
+#[cfg(not(feature = "libp2p-webrtc"))]
+fn direct(
+    keypair: &Keypair,
+    certificate: Certificate,
+) -> Result<(Peers, Arc<Dropped>), SwarmError> {
+    let direct = DirectTransport::new(keypair.clone(), certificate);
+    let dropped = direct.dropped();
+    let direct = direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    Ok((direct.boxed(), dropped))
+}
+
+/// libp2p-webrtc's WebRTC-direct, for comparison. It has a certificate of its own, new each time, and
+/// counts nothing.
+#[cfg(feature = "libp2p-webrtc")]
+fn direct(keypair: &Keypair, _ours: Certificate) -> Result<(Peers, Arc<Dropped>), SwarmError> {
+    let certificate = libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng())?;
+    let direct = libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    Ok((direct.boxed(), Arc::default()))
+}
 
 fn either(first: Peers, second: Peers) -> Peers {
     first.or_transport(second).map(|output, _| output.into_inner()).boxed()

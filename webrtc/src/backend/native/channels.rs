@@ -3,6 +3,7 @@
 //! receive window, so a slow reader slows the sender down instead of filling memory.
 //! Not here: encryption and paths (`link`), what the messages mean (`stream`).
 
+mod settings;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig,
     Event as SctpEvent, Payload, PayloadProtocolIdentifier as Ppi, ServerConfig, StreamEvent,
-    Transmit, TransportConfig,
+    Transmit,
 };
 
 use super::dcep::Dcep;
@@ -93,7 +94,7 @@ impl Channels {
         limits: ConnectionLimits,
         now: Instant,
     ) -> Result<Self, Failure> {
-        let transport = Arc::new(transport_config(&limits));
+        let transport = Arc::new(settings::transport(&limits));
         let mut config = EndpointConfig::default();
         config.max_payload_size(SCTP_PAYLOAD_BYTES);
         let mut server = ServerConfig::default();
@@ -166,7 +167,8 @@ impl Channels {
     }
 
     /// The next packets to encrypt and send.
-    pub(super) fn poll_transmit(&mut self) -> Option<Vec<Bytes>> {
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        self.now = self.now.max(now);
         loop {
             let transmit = self.next_transmit()?;
             if let Payload::RawEncode(packets) = transmit.payload {
@@ -390,15 +392,4 @@ impl Channels {
             }
         }
     }
-}
-
-/// SCTP never gives up by itself: whether the path is alive is for ICE to say.
-fn transport_config(limits: &ConnectionLimits) -> TransportConfig {
-    let message = u32::try_from(limits.stream.receive_frame_bytes).unwrap_or(u32::MAX);
-    let window = u32::try_from(limits.stream.receive_high_bytes).unwrap_or(u32::MAX);
-    TransportConfig::default()
-        .with_max_init_retransmits(None)
-        .with_max_data_retransmits(None)
-        .with_max_receive_message_size(message)
-        .with_max_receive_buffer_size(window.max(message))
 }

@@ -13,7 +13,8 @@ use libp2p_identity::{Keypair, PeerId};
 use libp2p_webrtc_utils::{Fingerprint, noise};
 
 use super::certificate::Certificate;
-use super::link::{Link, Plan};
+use super::link::Link;
+use super::plan::Plan;
 use super::socket::{Caller, Port, Session};
 use super::wire::Native;
 use crate::backend::Failure;

@@ -3,49 +3,22 @@
 //! Not here: sockets and timers (`connection`), who the other side is (`noise` above it).
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use dimpl::{Config, Dtls, DtlsCertificate, Output};
+use dimpl::{Config, Dtls, Output};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
 use libp2p_webrtc_utils::Fingerprint;
 
 use super::channels::Channels;
+use super::plan::Plan;
 use super::udp::Burst;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
 use crate::limits::native::{BURST_BYTES, DTLS_BYTES, RECORD_BYTES};
-
-/// What a link has to know when it starts.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// Of this side.
-    pub(super) certificate: DtlsCertificate,
-    /// Whether this side begins the DTLS handshake.
-    pub(super) dtls_client: bool,
-    /// Whether this side leads ICE.
-    pub(super) controlling: bool,
-    /// Whether this side only answers checks; for servers whose address is known.
-    pub(super) lite: bool,
-    /// Of this side.
-    pub(super) local: IceCreds,
-    /// Where datagrams leave from, as ICE sees it: one for each family. The kernel chooses the real
-    /// address for each destination; nobody is told these.
-    pub(super) bases: Vec<SocketAddr>,
-    pub(super) limits: ConnectionLimits,
-}
-
-impl Plan {
-    /// Bases of a socket for both families.
-    pub(super) fn bases(port: u16) -> Vec<SocketAddr> {
-        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            .map(|ip: IpAddr| SocketAddr::new(ip, port))
-            .into()
-    }
-}
 
 /// What a link tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -219,7 +192,8 @@ impl Link {
 
     /// The next datagrams to send. Asking for no more than the socket takes keeps the rest in SCTP,
     /// where it counts as buffered.
-    pub(super) fn poll_transmit(&mut self) -> Option<Burst> {
+    /// SCTP's clocks for an answer start at `now`.
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Burst> {
         loop {
             if let Some(transmit) = self.ice.poll_transmit() {
                 let bytes = Vec::from(transmit.contents);
@@ -233,7 +207,7 @@ impl Link {
                 self.encrypt(&packet);
                 continue;
             }
-            match self.channels.as_mut().and_then(Channels::poll_transmit) {
+            match self.channels.as_mut().and_then(|channels| channels.poll_transmit(now)) {
                 Some(packets) => self.plain.extend(packets),
                 None => return self.out.pop_front(),
             }
@@ -290,7 +264,7 @@ impl Link {
     pub(super) fn close(&mut self) {
         if let Some(mut channels) = self.channels.take() {
             channels.shut_down();
-            while let Some(packets) = channels.poll_transmit() {
+            while let Some(packets) = channels.poll_transmit(self.now) {
                 self.plain.extend(packets);
             }
             while let Some(packet) = self.plain.pop_front() {

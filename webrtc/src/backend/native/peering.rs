@@ -11,7 +11,8 @@ use is::IceCreds;
 use libp2p_webrtc_utils::Fingerprint;
 
 use super::certificate::Certificate;
-use super::link::{Link, LinkEvent, Plan};
+use super::link::{Link, LinkEvent};
+use super::plan::Plan;
 use super::socket::{Port, Session};
 use super::wire::Native;
 use crate::backend::{Failure, Local, Negotiation, Order, Platform, Role};

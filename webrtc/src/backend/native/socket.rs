@@ -16,29 +16,12 @@ use is::{DefaultSha1HmacProvider, Sha1HmacProvider as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::dropped::Dropped;
 use super::network::Network;
 use super::udp::{Buffers, Run, Udp};
 use crate::direct::{Names, is_stun, parse_username, username_of};
 use crate::limits::DirectLimits;
 use crate::limits::native::{ERRORS_MAX, READS_AT_ONCE, SILENT};
-
-/// Datagrams that were dropped, by reason, since the start.
-#[derive(Debug, Default)]
-pub struct Dropped(Mutex<BTreeMap<&'static str, u64>>);
-
-impl Dropped {
-    fn count(&self, reason: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(reason).or_default();
-        *count = count.saturating_add(1);
-    }
-
-    /// All reasons seen so far, each with its count. The reasons are fixed words.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// See the module's text. Dropping it ends the reading, and with it all its sessions.
 #[derive(Debug)]
@@ -123,7 +106,10 @@ impl Port {
         dropped: Arc<Dropped>,
     ) -> io::Result<(Self, mpsc::Receiver<Caller>)> {
         let (sender, callers) = mpsc::channel(limits.handshakes);
-        Ok((Self::open(Udp::bind(address, true)?, Routes::new(limits, Some(sender), dropped)), callers))
+        Ok((
+            Self::open(Udp::bind(address, true)?, Routes::new(limits, Some(sender), dropped)),
+            callers,
+        ))
     }
 
     /// A port of one session's own.
@@ -132,8 +118,7 @@ impl Port {
     /// The system's, when no port is free.
     pub(super) fn own(address: SocketAddr) -> io::Result<Session> {
         let socket = Arc::new(Udp::bind(address, false)?);
-        let source =
-            Source::Own { buffers: Buffers::default(), ready: VecDeque::new(), errors: 0 };
+        let source = Source::Own { buffers: Buffers::default(), ready: VecDeque::new(), errors: 0 };
         Ok(Session { socket, source })
     }
 

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use is::IceCreds;
 
 use super::Certificate;
-use super::link::{Link, LinkEvent, Plan};
+use super::link::{Link, LinkEvent};
+use super::plan::Plan;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
+use crate::limits::native::SCTP_PAYLOAD_BYTES;
 
 const CLIENT: &str = "127.0.0.1:4001";
 const SERVER: &str = "127.0.0.1:4002";
@@ -113,7 +115,7 @@ impl World {
                 }
             }
             let mut sent = Vec::new();
-            while let Some(burst) = me.link.poll_transmit() {
+            while let Some(burst) = me.link.poll_transmit(now) {
                 assert_eq!(burst.to(), Some(other.address));
                 for datagram in burst.datagrams() {
                     // Ethernet's 1,500 less the headers of IPv6 and UDP.
@@ -233,6 +235,40 @@ fn messages_arrive_whole_and_in_order_over_a_bad_network() {
         });
         assert!(world.server.received(theirs) == sent && world.client.received(ours) == sent);
     }
+}
+
+#[test]
+fn what_one_message_fills_leaves_in_one_burst() {
+    let mut world = World::new();
+    world.connect();
+    let (ours, theirs) = world.channel();
+    // Before that the congestion window is too small.
+    world.client.send(ours, &[1; 200_000]);
+    world.until("data", |world| world.server.received(theirs).len() == 200_000);
+    let message = vec![2; 14 * SCTP_PAYLOAD_BYTES as usize];
+    world.client.send(ours, &message);
+    world.client.send(ours, &message);
+    let mut bursts = Vec::new();
+    while let Some(burst) = world.client.link.poll_transmit(world.now) {
+        bursts.push(burst.datagrams().map(<[u8]>::len).collect::<Vec<_>>());
+    }
+    assert_eq!(bursts.len(), 1, "{bursts:?}");
+    assert_eq!(bursts[0].len(), 28);
+    assert!(bursts[0].iter().all(|len| *len == bursts[0][0] && *len <= 1232), "{bursts:?}");
+}
+
+#[test]
+fn what_is_said_after_a_pause_is_sent_once() {
+    let mut world = World::new();
+    world.connect();
+    let (ours, theirs) = world.channel();
+    let pause = world.now + Duration::from_secs(20);
+    world.until("a pause", |world| world.now >= pause);
+    let before = world.datagrams;
+    world.client.send(ours, &[3; 1_000]);
+    world.until("data", |world| world.server.received(theirs).len() == 1_000);
+    // The message, its acknowledgement, and a check of the path each way.
+    assert!(world.datagrams - before <= 6, "{} datagrams", world.datagrams - before);
 }
 
 #[test]

@@ -222,3 +222,6 @@ impl Udp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

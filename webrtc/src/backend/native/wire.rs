@@ -16,9 +16,7 @@ use super::link::{Link, LinkEvent};
 use super::socket::Session;
 use super::udp::Burst;
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
-use crate::limits::native::{
-    BLOCKED, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES,
-};
+use crate::limits::native::{BLOCKED, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES};
 
 /// A native connection with its data channels.
 #[derive(Debug)]
@@ -124,7 +122,8 @@ impl Native {
 
     /// Whether the socket took all there is.
     fn try_transmit(&mut self) -> bool {
-        while let Some(mut burst) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
+        let now = Instant::now();
+        while let Some(mut burst) = self.blocked.take().or_else(|| self.link.poll_transmit(now)) {
             if self.session.socket().send(&mut burst).is_err() {
                 self.blocked = Some(burst);
                 return false;
