@@ -14,7 +14,7 @@ async function serve() {
   const server = createServer(async (request, response) => {
     const name = request.url.slice(1)
     const body = name === '' ? '<!doctype html><title>bench</title>' : await readFile(here(name)).catch(() => null)
-    response.writeHead(body === null ? 404 : 200, { 'content-type': KINDS[name.split('.').pop() || 'html'] })
+    response.writeHead(body === null ? 404 : 200, { 'content-type': KINDS[name.split('.').pop() || 'html'] ?? 'text/plain' })
     response.end(body ?? '')
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

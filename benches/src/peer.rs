@@ -33,7 +33,7 @@ const ECHO_BYTES: usize = 64;
 /// Bytes of one write, for all but libp2p-webrtc.
 const WRITE_BYTES: usize = 64 * 1024;
 /// libp2p-webrtc ends a stream in which more is written between two flushes.
-const SMALL_WRITE_BYTES: usize = 8 * 1024;
+const SMALL_WRITE_BYTES: usize = 8000;
 /// The dialer sends so many bytes; the listener answers with their SHA-256.
 const UP: u8 = 1;
 /// The listener sends so many bytes.

@@ -10,8 +10,7 @@ pub(crate) mod native;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {
     /// Bytes of the largest frame we send, its length prefix included. libp2p's specification of
-    /// WebRTC fixes 16 KiB, because more is not sure to pass all browsers. A little less than that
-    /// fills 14 packets of native peers, so that all have one size and leave in one system call.
+    /// WebRTC fixes 16 KiB, because more is not sure to pass all browsers.
     pub send_frame_bytes: usize,
     /// Bytes of the largest frame we accept, its length prefix included: 256 KiB are proposed
     /// upstream, and go takes them; 1 KiB for the envelope.
@@ -31,8 +30,7 @@ pub struct StreamLimits {
 impl StreamLimits {
     /// The values that libp2p's implementations work with.
     pub const DEFAULT: Self = Self {
-        // Without a flag a frame is two bytes shorter than the largest.
-        send_frame_bytes: 14 * 1148 + 2,
+        send_frame_bytes: 16 * 1024,
         receive_frame_bytes: 257 * 1024,
         send_high_bytes: 256 * 1024,
         send_low_bytes: 64 * 1024,

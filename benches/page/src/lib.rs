@@ -24,7 +24,6 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// A connected peer.
 #[wasm_bindgen]
-#[derive(Debug)]
 pub struct Peer {
     control: Control,
     server: PeerId,

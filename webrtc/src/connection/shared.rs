@@ -49,7 +49,8 @@ pub(super) struct Shared<B> {
 }
 
 impl<B: Backend> Shared<B> {
-    pub(super) fn new(backend: B, limits: ConnectionLimits, early: bool) -> Self {
+    pub(super) fn new(backend: B, mut limits: ConnectionLimits, early: bool) -> Self {
+        limits.stream.send_frame_bytes = backend.frame_bytes(limits.stream.send_frame_bytes);
         Self {
             backend,
             limits,

@@ -46,6 +46,9 @@ pub(crate) const RECORD_BYTES: usize = 17 * 1024;
 /// messages, whose padding sctp-proto does not count, may be larger; it still fits Ethernet's 1,500.
 /// A multiple of four needs no padding.
 pub(crate) const SCTP_PAYLOAD_BYTES: u32 = 1148;
+/// Bytes of the largest frame we send: without a flag, which takes two, it fills 14 packets, so that all
+/// have one size and leave in one system call.
+pub(crate) const FRAME_BYTES: usize = 14 * 1148 + 2;
 /// Bytes that wait to be sent and are worth a system call of their own, without the task that drives the
 /// connection: one frame. Smaller messages wait for that task, which sends several together.
 pub(crate) const SEND_AT_ONCE_BYTES: usize = 16_000;

@@ -27,7 +27,6 @@ use crate::limits::native::{ERRORS_MAX, READS_AT_ONCE, SILENT};
 #[derive(Debug)]
 pub(crate) struct Port {
     socket: Arc<Udp>,
-    routes: Arc<Mutex<Routes>>,
     /// Owns the task that reads.
     _reader: JoinSet<()>,
 }
@@ -134,8 +133,8 @@ impl Port {
         let socket = Arc::new(socket);
         let routes = Arc::new(Mutex::new(routes));
         let mut reader = JoinSet::new();
-        reader.spawn(read(Arc::clone(&socket), Arc::clone(&routes)));
-        Self { socket, routes, _reader: reader }
+        reader.spawn(read(Arc::clone(&socket), routes));
+        Self { socket, _reader: reader }
     }
 }
 

@@ -243,8 +243,10 @@ fn what_one_message_fills_leaves_in_one_burst() {
     world.connect();
     let (ours, theirs) = world.channel();
     // Before that the congestion window is too small.
-    world.client.send(ours, &[1; 200_000]);
-    world.until("data", |world| world.server.received(theirs).len() == 200_000);
+    for _ in 0..12 {
+        world.client.send(ours, &[1; 16_000]);
+    }
+    world.until("data", |world| world.server.received(theirs).len() == 192_000);
     let message = vec![2; 14 * SCTP_PAYLOAD_BYTES as usize];
     world.client.send(ours, &message);
     world.client.send(ours, &message);

@@ -104,7 +104,7 @@ impl Burst {
 /// Memory that a socket reads into.
 pub(super) struct Buffers {
     space: Vec<u8>,
-    meta: [RecvMeta; RUNS_AT_ONCE],
+    meta: Vec<RecvMeta>,
 }
 
 impl std::fmt::Debug for Buffers {
@@ -116,7 +116,7 @@ impl std::fmt::Debug for Buffers {
 impl Default for Buffers {
     fn default() -> Self {
         let space = vec![0; RUN_BYTES.saturating_mul(RUNS_AT_ONCE)];
-        Self { space, meta: [RecvMeta::default(); RUNS_AT_ONCE] }
+        Self { space, meta: vec![RecvMeta::default(); RUNS_AT_ONCE] }
     }
 }
 

@@ -171,6 +171,10 @@ impl Backend for Native {
         self.link.channels().map_or(Ok(()), |channels| channels.send(channel, message))
     }
 
+    fn frame_bytes(&self, most: usize) -> usize {
+        most.min(FRAME_BYTES)
+    }
+
     fn send_now(&mut self) -> bool {
         if self.unsent < SEND_AT_ONCE_BYTES {
             return false;
