@@ -24,6 +24,9 @@ peerloom-bench serve STACK | dial STACK ADDRESS
 /// Fewer give no interval.
 const ROUNDS: usize = 7;
 
+/// Measurements of one subject in one turn, until one succeeds.
+const TRIES: usize = 3;
+
 /// By subject: of each round the mean of both turns.
 pub(crate) type Rounds = BTreeMap<&'static str, Vec<Sample>>;
 
@@ -84,13 +87,13 @@ fn webrtc(words: &[&str]) -> Result<(), String> {
         .collect();
     report::head(&wanted);
     let mut rounds = Rounds::new();
+    let mut repeats = 0_usize;
     for round in 0..=options.rounds {
         let name = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
         println!("{name}, load {:.2}", round::load());
         let mut turns: BTreeMap<&'static str, Vec<Sample>> = BTreeMap::new();
         for subject in wanted.iter().chain(wanted.iter().rev()) {
-            let sample =
-                round::measure(subject, &js).map_err(|why| format!("{}: {why}", subject.title))?;
+            let sample = measure(subject, &js, &mut repeats)?;
             report::turn(subject, &sample);
             turns.entry(subject.key).or_default().push(sample);
         }
@@ -100,6 +103,21 @@ fn webrtc(words: &[&str]) -> Result<(), String> {
             }
         }
     }
+    println!("\nmeasurements that failed and were repeated: {repeats}");
     report::table(&wanted, &rounds);
     report::json(&wanted, &rounds, &options.json)
+}
+
+/// Measures; what fails is tried again, and counted.
+fn measure(subject: &Subject, js: &Path, repeats: &mut usize) -> Result<Sample, String> {
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        match round::measure(subject, js) {
+            Ok(sample) => return Ok(sample),
+            Err(why) => last = why,
+        }
+        *repeats = repeats.saturating_add(1);
+        println!("  {} failed: {last}", subject.title);
+    }
+    Err(format!("{}: {last}", subject.title))
 }

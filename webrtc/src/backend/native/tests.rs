@@ -255,7 +255,8 @@ fn what_one_message_fills_leaves_in_one_burst() {
         bursts.push(burst.datagrams().map(<[u8]>::len).collect::<Vec<_>>());
     }
     assert_eq!(bursts.len(), 1, "{bursts:?}");
-    assert_eq!(bursts[0].len(), 28);
+    // More than one message, as far as the congestion window goes.
+    assert!(bursts[0].len() > 14, "{bursts:?}");
     assert!(bursts[0].iter().all(|len| *len == bursts[0][0] && *len <= 1232), "{bursts:?}");
 }
 

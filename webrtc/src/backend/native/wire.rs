@@ -16,7 +16,9 @@ use super::link::{Link, LinkEvent};
 use super::socket::Session;
 use super::udp::Burst;
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
-use crate::limits::native::{BLOCKED, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES};
+use crate::limits::native::{
+    BLOCKED, FRAME_BYTES, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES,
+};
 
 /// A native connection with its data channels.
 #[derive(Debug)]
