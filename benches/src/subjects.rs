@@ -10,28 +10,26 @@ const TCP: Runner = Runner::Rust("tcp");
 
 /// All subjects.
 pub(crate) const ALL: [Subject; 8] = [
-    subject("ours-up", "ours, native to native", OURS, OURS, "up", 256),
-    subject("ours-down", "ours, native to native, listener sends", OURS, OURS, "down", 256),
-    subject("libp2p-webrtc", "libp2p-webrtc, native to native", THEIRS, THEIRS, "up", 16),
-    subject("js", "js-libp2p in Node to itself", Runner::Node, Runner::Node, "up", 64),
-    subject("page-up", "our page in Chromium to our node", OURS, Runner::Page, "up", 48),
-    subject("page-down", "our node to our page in Chromium", OURS, Runner::Page, "down", 48),
+    subject("ours-up", "ours, native to native", (OURS, OURS), "up", 256),
+    subject("ours-down", "ours, native to native, listener sends", (OURS, OURS), "down", 256),
+    subject("libp2p-webrtc", "libp2p-webrtc, native to native", (THEIRS, THEIRS), "up", 16),
+    subject("js", "js-libp2p in Node to itself", (Runner::Node, Runner::Node), "up", 64),
+    subject("page-up", "our page in Chromium to our node", (OURS, Runner::Page), "up", 48),
+    subject("page-down", "our node to our page in Chromium", (OURS, Runner::Page), "down", 48),
     subject(
         "channel",
         "raw data channel in one Chromium page",
-        Runner::Channel,
-        Runner::Channel,
+        (Runner::Channel, Runner::Channel),
         "up",
         64,
     ),
-    subject("tcp", "libp2p TCP, Noise, yamux", TCP, TCP, "up", 512),
+    subject("tcp", "libp2p TCP, Noise, yamux", (TCP, TCP), "up", 512),
 ];
 
 const fn subject(
     key: &'static str,
     title: &'static str,
-    server: Runner,
-    client: Runner,
+    (server, client): (Runner, Runner),
     way: &'static str,
     mib: u64,
 ) -> Subject {
