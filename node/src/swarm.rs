@@ -19,6 +19,7 @@ use peerloom_shared::net::{Behaviour, Judge, Settings};
 use peerloom_shared::view::Transport as Path;
 use peerloom_webrtc::backend::native::{Certificate, Dropped, NativePlatform};
 use peerloom_webrtc::limits::ConnectionLimits;
+#[cfg(not(feature = "libp2p-webrtc"))]
 use peerloom_webrtc::transport::native::DirectTransport;
 use peerloom_webrtc::transport::signalled::{self, Outcomes, SignalledConfig};
 
@@ -36,6 +37,10 @@ pub enum SwarmError {
     /// `/webrtc` has a listener already.
     #[error("the swarm cannot listen for introductions: {0}")]
     Listen(#[from] libp2p::TransportError<std::io::Error>),
+    /// libp2p-webrtc could not make its certificate.
+    #[cfg(feature = "libp2p-webrtc")]
+    #[error("libp2p-webrtc cannot make a certificate: {0}")]
+    Libp2pWebRtc(#[from] libp2p_webrtc::tokio::certificate::Error),
     /// A protocol refused its settings.
     #[error(transparent)]
     Setup(#[from] peerloom_shared::net::behaviour::SetupError),
@@ -91,10 +96,7 @@ fn transport(
     let signalled =
         signalled.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
     let signalled = metered(signalled, Path::Webrtc);
-    let direct = DirectTransport::new(keypair.clone(), certificate);
-    let dropped = direct.dropped();
-    let direct =
-        direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
+    let (direct, dropped) = direct(keypair, certificate)?;
     let direct = metered(direct, Path::WebrtcDirect);
     let quic = quic::tokio::Transport::new(quic_config(keypair))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
@@ -115,6 +117,28 @@ type Peers = Boxed<(PeerId, StreamMuxerBox)>;
 /// Counts the bytes of all streams.
 fn metered(peers: Peers, meter: Meter) -> Peers {
     peers.map(move |(peer, connection), _| (peer, meter.on(connection))).boxed()
+}
+
+/// WebRTC-direct, and what its listeners drop.
+#[cfg(not(feature = "libp2p-webrtc"))]
+fn direct(
+    keypair: &Keypair,
+    certificate: Certificate,
+) -> Result<(Peers, Arc<Dropped>), SwarmError> {
+    let direct = DirectTransport::new(keypair.clone(), certificate);
+    let dropped = direct.dropped();
+    let direct = direct.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    Ok((direct.boxed(), dropped))
+}
+
+/// libp2p-webrtc's WebRTC-direct, for comparison. It has a certificate of its own, new each time, and
+/// counts nothing.
+#[cfg(feature = "libp2p-webrtc")]
+fn direct(keypair: &Keypair, _ours: Certificate) -> Result<(Peers, Arc<Dropped>), SwarmError> {
+    let certificate = libp2p_webrtc::tokio::Certificate::generate(&mut rand::rng())?;
+    let direct = libp2p_webrtc::tokio::Transport::new(keypair.clone(), certificate)
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    Ok((direct.boxed(), Arc::default()))
 }
 
 fn either(first: Peers, second: Peers) -> Peers {

@@ -88,6 +88,17 @@ pub trait Backend: fmt::Debug + Send + Unpin + 'static {
     /// When the platform refuses it. The channel must then be seen as broken.
     fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<(), Failure>;
 
+    /// Bytes of the largest frame that suits the platform, of at most so many.
+    fn frame_bytes(&self, most: usize) -> usize {
+        most
+    }
+
+    /// Sends at once what is worth it, without the task that polls. Whether that task has nothing to do
+    /// for it: where this is `false` it must be woken.
+    fn send_now(&mut self) -> bool {
+        false
+    }
+
     /// How many bytes a channel has taken and not yet sent.
     fn buffered(&mut self, channel: ChannelId) -> usize;
 

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub(crate) mod native;
+
 /// Limits of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {

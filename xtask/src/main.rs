@@ -1,7 +1,8 @@
-//! Role: the project's tasks, one verb per file: run, web, test, layers, sizes.
+//! Role: the project's tasks, one verb per file: run, web, test, bench, layers, sizes.
 //! Invariant: this program needs nothing but std, so it starts at once and says what follows.
 //! Not here: binding the browser module, which has a program of its own (`bindgen/main.rs`).
 
+mod bench;
 mod count;
 mod layers;
 mod npm;
@@ -30,6 +31,8 @@ Peerloom project tasks
   cargo xtask test [STAGE...] [--keep-going] [--release-size]
                                           all tests, or only the named stages:
                                           fmt gates clippy unit web wasm page it interop browser
+  cargo xtask bench webrtc [--rounds N] [--only KEY,KEY]
+                                          how fast WebRTC is, beside others, in about 10 minutes
   cargo xtask layers                      check which package depends on what
   cargo xtask sizes                       check sizes of files and functions, and banned calls
 
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "run" => run::verb(rest),
         "web" => web::verb(rest),
         "test" => return test::verb(rest),
+        "bench" => bench::verb(rest),
         "layers" => layers::verb(rest),
         "sizes" => sizes::verb(rest),
         "help" | "--help" | "-h" => {

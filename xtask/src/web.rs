@@ -140,7 +140,8 @@ fn bind(wasm: &Path, out: &Path, name: &str, release: bool) -> Outcome<Size> {
     Ok(size)
 }
 
-fn bindgen() -> std::process::Command {
+/// The program that binds a module to JavaScript.
+pub(crate) fn bindgen() -> std::process::Command {
     sh::cargo(&[
         "run",
         "--quiet",

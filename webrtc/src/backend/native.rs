@@ -7,16 +7,19 @@ mod certificate;
 mod channels;
 mod dcep;
 mod direct;
+mod dropped;
 mod link;
 mod network;
 mod peering;
+mod plan;
 mod socket;
+mod udp;
 mod wire;
 
 pub use certificate::{Certificate, CertificateError};
 pub use direct::DirectError;
+pub use dropped::Dropped;
 pub use peering::{NativePlatform, Peering};
-pub use socket::Dropped;
 pub use wire::Native;
 
 pub(crate) use direct::{Endpoint, loopback};

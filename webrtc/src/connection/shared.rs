@@ -47,7 +47,8 @@ pub(super) struct Shared<B> {
 }
 
 impl<B: Backend> Shared<B> {
-    pub(super) fn new(backend: B, limits: ConnectionLimits, early: bool) -> Self {
+    pub(super) fn new(backend: B, mut limits: ConnectionLimits, early: bool) -> Self {
+        limits.stream.send_frame_bytes = backend.frame_bytes(limits.stream.send_frame_bytes);
         Self {
             backend,
             limits,
@@ -144,6 +145,7 @@ impl<B: Backend> Shared<B> {
         let now = self.now();
         let done = work(self.slots.get_mut(id)?, now);
         if self.flush(id)
+            && !self.backend.send_now()
             && let Some(driver) = &self.driver
         {
             driver.wake_by_ref();

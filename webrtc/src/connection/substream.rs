@@ -65,13 +65,25 @@ impl<B: Backend> AsyncWrite for Substream<B> {
         cx: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.with(|slot| match slot.stream.write(from) {
-            Ok(Write::Taken(bytes)) => Poll::Ready(Ok(bytes)),
-            Ok(Write::Full) => {
-                slot.writer = Some(cx.waker().clone());
-                Poll::Pending
+        self.with(|slot| {
+            // As many frames as there is room for: each return to the writer costs it a wake-up.
+            let mut taken = 0_usize;
+            loop {
+                let rest = from.get(taken..).unwrap_or_default();
+                match slot.stream.write(rest) {
+                    Ok(Write::Taken(bytes)) => taken = taken.saturating_add(bytes),
+                    Ok(Write::Full) if taken == 0 => {
+                        slot.writer = Some(cx.waker().clone());
+                        return Poll::Pending;
+                    }
+                    Err(error) if taken == 0 => return Poll::Ready(Err(error.into())),
+                    // The next call tells.
+                    Ok(Write::Full) | Err(_) => return Poll::Ready(Ok(taken)),
+                }
+                if taken >= from.len() {
+                    return Poll::Ready(Ok(taken));
+                }
             }
-            Err(error) => Poll::Ready(Err(error.into())),
         })
     }
 

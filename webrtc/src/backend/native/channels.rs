@@ -3,6 +3,7 @@
 //! receive window, so a slow reader slows the sender down instead of filling memory.
 //! Not here: encryption and paths (`link`), what the messages mean (`stream`).
 
+mod settings;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,17 +15,14 @@ use bytes::Bytes;
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig,
     Event as SctpEvent, Payload, PayloadProtocolIdentifier as Ppi, ServerConfig, StreamEvent,
-    Transmit, TransportConfig,
+    Transmit,
 };
 
 use super::dcep::Dcep;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
+use crate::limits::native::{REFUSED_MAX, SCTP_PAYLOAD_BYTES};
 
-/// Bytes of one SCTP packet's payload. With the headers of SCTP and DTLS a datagram has at most 1,232
-/// bytes then, which any IPv6 path carries whole (RFC 8200, section 5). Only a bundle of very small
-/// messages, whose padding sctp-proto does not count, may be larger; it still fits Ethernet's 1,500.
-const SCTP_PAYLOAD_BYTES: u32 = 1150;
 /// SCTP wants addresses; below DTLS there is just one, whatever its name.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 /// The channel that `/webrtc` makes only so that the offer has a section for data.
@@ -33,11 +31,6 @@ const INIT_LABEL: &str = "init";
 const RESET_FRAME: [u8; 3] = [2, 8, 2];
 /// The same for FIN_ACK, value 3.
 const FIN_ACK_FRAME: [u8; 3] = [2, 8, 3];
-/// Refused channels that still wait for their RESET to get through. Beyond, they are closed at once,
-/// which the other side sees as well.
-const REFUSED_MAX: usize = 64;
-/// Streams left to the other side at a time. Beyond, they are closed at once.
-const LEFT_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -80,6 +73,9 @@ pub(super) struct Channels {
     /// Streams left to the other side, and until when.
     left: BTreeMap<u16, Instant>,
     events: VecDeque<Event>,
+    /// Something happened since SCTP was last asked for packets. Asking costs it a look at everything
+    /// that is not acknowledged.
+    stirred: bool,
     next_channel: u64,
     next_stream: u16,
 }
@@ -104,7 +100,7 @@ impl Channels {
         limits: ConnectionLimits,
         now: Instant,
     ) -> Result<Self, Failure> {
-        let transport = Arc::new(transport_config(&limits));
+        let transport = Arc::new(settings::transport(&limits));
         let mut config = EndpointConfig::default();
         config.max_payload_size(SCTP_PAYLOAD_BYTES);
         let mut server = ServerConfig::default();
@@ -134,6 +130,7 @@ impl Channels {
             refused: BTreeSet::new(),
             left: BTreeMap::new(),
             events: VecDeque::new(),
+            stirred: true,
             next_channel: 0,
             next_stream: u16::from(!client),
         })
@@ -142,6 +139,7 @@ impl Channels {
     /// Takes a decrypted packet.
     pub(super) fn handle_datagram(&mut self, now: Instant, packet: Bytes) {
         self.now = now;
+        self.stirred = true;
         match self.endpoint.handle(now, PEER, None, None, packet) {
             // A repeated INIT must not replace the association that is there.
             Some((handle, DatagramEvent::NewAssociation(made))) if self.association.is_none() => {
@@ -162,6 +160,7 @@ impl Channels {
     /// Time passed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.stirred = true;
         if let Some(association) = &mut self.association {
             association.handle_timeout(now);
         }
@@ -177,7 +176,8 @@ impl Channels {
     }
 
     /// The next packets to encrypt and send.
-    pub(super) fn poll_transmit(&mut self) -> Option<Vec<Bytes>> {
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        self.now = self.now.max(now);
         loop {
             let transmit = self.next_transmit()?;
             if let Payload::RawEncode(packets) = transmit.payload {
@@ -187,7 +187,14 @@ impl Channels {
     }
 
     fn next_transmit(&mut self) -> Option<Transmit> {
-        self.endpoint.poll_transmit().or_else(|| self.association.as_mut()?.poll_transmit(self.now))
+        if let Some(transmit) = self.endpoint.poll_transmit() {
+            return Some(transmit);
+        }
+        // One asking gives all that may be sent now.
+        if !std::mem::take(&mut self.stirred) {
+            return None;
+        }
+        self.association.as_mut()?.poll_transmit(self.now)
     }
 
     /// What happened. Reads at most one message.
@@ -257,6 +264,7 @@ impl Channels {
 
     /// Ends the association; what is buffered is still sent.
     pub(super) fn shut_down(&mut self) {
+        self.stirred = true;
         if let Some(association) = &mut self.association {
             // Before it is up there is nothing to end.
             association.close().unwrap_or_default();
@@ -334,7 +342,8 @@ impl Channels {
             let Some(association) = &mut self.association else { return false };
             let Ok(mut open) = association.stream(stream) else { continue };
             let Ok(Some(chunks)) = open.read_sctp() else { continue };
-            // There may be more behind it.
+            // There may be more behind it, and the window is wider now.
+            self.stirred = true;
             self.readable.insert(stream);
             let mut message = vec![0; chunks.len()];
             if chunks.read(&mut message).is_ok() {
@@ -386,15 +395,4 @@ impl Channels {
             }
         }
     }
-}
-
-/// SCTP never gives up by itself: whether the path is alive is for ICE to say.
-fn transport_config(limits: &ConnectionLimits) -> TransportConfig {
-    let message = u32::try_from(limits.stream.receive_frame_bytes).unwrap_or(u32::MAX);
-    let window = u32::try_from(limits.stream.receive_high_bytes).unwrap_or(u32::MAX);
-    TransportConfig::default()
-        .with_max_init_retransmits(None)
-        .with_max_data_retransmits(None)
-        .with_max_receive_message_size(message)
-        .with_max_receive_buffer_size(window.max(message))
 }

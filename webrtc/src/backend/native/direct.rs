@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::{Either, select};
 use is::IceCreds;
@@ -13,18 +13,18 @@ use libp2p_identity::{Keypair, PeerId};
 use libp2p_webrtc_utils::{Fingerprint, noise};
 
 use super::certificate::Certificate;
-use super::link::{Link, Plan};
+use super::link::Link;
+use super::plan::Plan;
 use super::socket::{Caller, Port, Session};
 use super::wire::Native;
 use crate::backend::Failure;
 use crate::connection::Connection;
 use crate::direct::{Version, random_token, v1_ufrag, v2_server_ufrag};
+use crate::limits::native::V2_ALONE;
 use crate::limits::{ConnectionLimits, DirectLimits};
 
 /// The SCTP stream that carries Noise (libp2p's specification of WebRTC-direct).
 const NOISE_STREAM: u16 = 0;
-/// How long version 2 is tried alone.
-const V2_ALONE: Duration = Duration::from_secs(1);
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ impl Endpoint {
         server: Fingerprint,
     ) -> Result<Connected, DirectError> {
         let (local, remote) = credentials(version)?;
-        let session = own_port(to.ip(), self.direct)?;
+        let session = own_port(to.ip())?;
         let base = SocketAddr::new(loopback(to.ip()), session.socket().local_addr()?.port());
         let mut link = Link::new(self.plan(true, local, base), Instant::now())?;
         link.set_remote(remote, Some(server));
@@ -176,12 +176,12 @@ pub(crate) fn loopback(like: IpAddr) -> IpAddr {
     }
 }
 
-fn own_port(like: IpAddr, limits: DirectLimits) -> Result<Session, DirectError> {
+fn own_port(like: IpAddr) -> Result<Session, DirectError> {
     let any = match like {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    Ok(Port::own(SocketAddr::new(any, 0), limits)?)
+    Ok(Port::own(SocketAddr::new(any, 0))?)
 }
 
 /// Ours and the server's.

@@ -3,52 +3,22 @@
 //! Not here: sockets and timers (`connection`), who the other side is (`noise` above it).
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use dimpl::{Config, Dtls, DtlsCertificate, Output};
+use dimpl::{Config, Dtls, Output};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
 use libp2p_webrtc_utils::Fingerprint;
 
 use super::channels::Channels;
+use super::plan::Plan;
+use super::udp::Burst;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
-
-/// Bytes of the largest datagram that DTLS makes by itself; see `channels` for data.
-const DTLS_BYTES: usize = 1200;
-/// Room for one decrypted record.
-const RECORD_BYTES: usize = 17 * 1024;
-
-/// What a link has to know when it starts.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// Of this side.
-    pub(super) certificate: DtlsCertificate,
-    /// Whether this side begins the DTLS handshake.
-    pub(super) dtls_client: bool,
-    /// Whether this side leads ICE.
-    pub(super) controlling: bool,
-    /// Whether this side only answers checks; for servers whose address is known.
-    pub(super) lite: bool,
-    /// Of this side.
-    pub(super) local: IceCreds,
-    /// Where datagrams leave from, as ICE sees it: one for each family. The kernel chooses the real
-    /// address for each destination; nobody is told these.
-    pub(super) bases: Vec<SocketAddr>,
-    pub(super) limits: ConnectionLimits,
-}
-
-impl Plan {
-    /// Bases of a socket for both families.
-    pub(super) fn bases(port: u16) -> Vec<SocketAddr> {
-        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            .map(|ip: IpAddr| SocketAddr::new(ip, port))
-            .into()
-    }
-}
+use crate::limits::native::{BURST_BYTES, DTLS_BYTES, RECORD_BYTES};
 
 /// What a link tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,13 +27,6 @@ pub(super) enum LinkEvent {
     Secured(Fingerprint),
     /// Something happened on a channel.
     Channel(Event),
-}
-
-/// A datagram to send.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Datagram {
-    pub(super) to: SocketAddr,
-    pub(super) bytes: Bytes,
 }
 
 /// See the module's text.
@@ -81,7 +44,11 @@ pub(super) struct Link {
     path: Option<SocketAddr>,
     /// Where DTLS came from, until ICE has chosen: a browser starts it before it nominates.
     asked_from: Option<SocketAddr>,
-    out: VecDeque<Datagram>,
+    /// What SCTP has for the other side, not yet encrypted: at most what it may have on its way.
+    plain: VecDeque<Bytes>,
+    out: VecDeque<Burst>,
+    /// Memory of a burst that is sent.
+    spare: Vec<u8>,
     events: VecDeque<LinkEvent>,
     record: Vec<u8>,
     now: Instant,
@@ -122,7 +89,9 @@ impl Link {
             bases: plan.bases,
             path: None,
             asked_from: None,
+            plain: VecDeque::new(),
             out: VecDeque::new(),
+            spare: Vec::new(),
             events: VecDeque::new(),
             record: vec![0; RECORD_BYTES],
             now,
@@ -156,31 +125,47 @@ impl Link {
         Ok(())
     }
 
-    /// Takes a datagram (RFC 7983 tells its kind by the first byte).
-    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    /// Takes datagrams that came together (RFC 7983 tells the kind of each by its first byte).
+    pub(super) fn handle_datagrams<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'a [u8]>,
+    ) {
         self.now = now;
-        match bytes.first() {
-            Some(0..=3) => {
-                let base = self.bases.iter().find(|base| base.is_ipv4() == from.is_ipv4());
-                if let (Ok(message), Some(&destination)) = (StunMessage::parse(bytes), base) {
-                    let proto = Protocol::Udp;
-                    let packet = StunPacket { proto, source: from, destination, message };
-                    self.ice.handle_packet(now, packet);
-                    self.ice.handle_timeout(now);
+        let mut timed = false;
+        for bytes in datagrams {
+            match bytes.first() {
+                Some(0..=3) => self.handle_check(from, bytes),
+                Some(20..=63) => {
+                    self.asked_from = Some(from);
+                    self.handle_record(bytes, std::mem::replace(&mut timed, true));
                 }
+                Some(_) | None => {}
             }
-            Some(20..=63) => {
-                self.asked_from = Some(from);
-                // Keeps DTLS's own clock right; its errors end the connection below.
-                let done =
-                    self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
-                if let Err(error) = done {
-                    self.fail(Failure::Handshake(error.to_string()));
-                }
-            }
-            Some(_) | None => {}
         }
         self.advance();
+    }
+
+    fn handle_check(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let base = self.bases.iter().find(|base| base.is_ipv4() == from.is_ipv4());
+        if let (Ok(message), Some(&destination)) = (StunMessage::parse(bytes), base) {
+            let packet = StunPacket { proto: Protocol::Udp, source: from, destination, message };
+            self.ice.handle_packet(self.now, packet);
+            self.ice.handle_timeout(self.now);
+        }
+    }
+
+    fn handle_record(&mut self, bytes: &[u8], timed: bool) {
+        // Keeps DTLS's own clock right; its errors end the connection.
+        let clock = if timed { Ok(()) } else { self.dtls.handle_timeout(self.now) };
+        if let Err(error) = clock.and_then(|()| self.dtls.handle_packet(bytes)) {
+            self.fail(Failure::Handshake(error.to_string()));
+        }
+        // At once: DTLS holds only a few packets.
+        if self.may_encrypt() {
+            self.take_dtls_output();
+        }
     }
 
     /// Time passed.
@@ -205,19 +190,35 @@ impl Link {
         [self.ice.poll_timeout(), dtls, channels].into_iter().flatten().min()
     }
 
-    /// The next datagram to send. Asking for no more than the socket takes keeps the rest in SCTP,
+    /// The next datagrams to send. Asking for no more than the socket takes keeps the rest in SCTP,
     /// where it counts as buffered.
-    pub(super) fn poll_transmit(&mut self) -> Option<Datagram> {
+    /// SCTP's clocks for an answer start at `now`.
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Burst> {
         loop {
             if let Some(transmit) = self.ice.poll_transmit() {
-                let bytes = Vec::from(transmit.contents).into();
-                return Some(Datagram { to: transmit.destination, bytes });
+                let bytes = Vec::from(transmit.contents);
+                return Some(Burst::new(transmit.destination, &bytes, Vec::new()));
             }
-            if let Some(datagram) = self.out.pop_front() {
-                return Some(datagram);
+            // All but the last are as full as they get.
+            if self.out.len() > 1 {
+                return self.out.pop_front();
             }
-            let packets = self.channels.as_mut()?.poll_transmit()?;
-            self.encrypt(&packets);
+            if let Some(packet) = self.plain.pop_front() {
+                self.encrypt(&packet);
+                continue;
+            }
+            match self.channels.as_mut().and_then(|channels| channels.poll_transmit(now)) {
+                Some(packets) => self.plain.extend(packets),
+                None => return self.out.pop_front(),
+            }
+        }
+    }
+
+    /// Takes back the memory of a burst that is sent.
+    pub(super) fn reuse(&mut self, burst: Burst) {
+        let space = burst.into_space();
+        if space.capacity() > self.spare.capacity() {
+            self.spare = space;
         }
     }
 
@@ -263,8 +264,11 @@ impl Link {
     pub(super) fn close(&mut self) {
         if let Some(mut channels) = self.channels.take() {
             channels.shut_down();
-            while let Some(packets) = channels.poll_transmit() {
-                self.encrypt(&packets);
+            while let Some(packets) = channels.poll_transmit(self.now) {
+                self.plain.extend(packets);
+            }
+            while let Some(packet) = self.plain.pop_front() {
+                self.encrypt(&packet);
             }
         }
         if self.dtls.close().is_ok() {
@@ -278,14 +282,12 @@ impl Link {
         self.dtls_client
     }
 
-    fn encrypt(&mut self, packets: &[Bytes]) {
-        for packet in packets {
-            if let Err(error) = self.dtls.send_application_data(packet) {
-                return self.fail(Failure::Handshake(error.to_string()));
-            }
-            // At once: DTLS holds only a few packets.
-            self.take_dtls_output();
+    fn encrypt(&mut self, packet: &[u8]) {
+        if let Err(error) = self.dtls.send_application_data(packet) {
+            return self.fail(Failure::Handshake(error.to_string()));
         }
+        // At once: DTLS holds only a few packets.
+        self.take_dtls_output();
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -330,8 +332,14 @@ impl Link {
             #[expect(clippy::wildcard_enum_match_arm, reason = "keys for media are of no use")]
             match self.dtls.poll_output(&mut record) {
                 Output::Packet(bytes) => {
-                    if let Some(to) = self.path.or(self.asked_from) {
-                        self.out.push_back(Datagram { to, bytes: Bytes::copy_from_slice(bytes) });
+                    if let Some(to) = self.path.or(self.asked_from)
+                        && !self.out.back_mut().is_some_and(|burst| burst.push(to, bytes))
+                    {
+                        let mut space = std::mem::take(&mut self.spare);
+                        if !self.plain.is_empty() {
+                            space.reserve(BURST_BYTES);
+                        }
+                        self.out.push_back(Burst::new(to, bytes, space));
                     }
                 }
                 Output::BufferTooSmall { needed } => record.resize(needed, 0),

@@ -11,12 +11,13 @@ use is::IceCreds;
 use libp2p_webrtc_utils::Fingerprint;
 
 use super::certificate::Certificate;
-use super::link::{Link, LinkEvent, Plan};
+use super::link::{Link, LinkEvent};
+use super::plan::Plan;
 use super::socket::{Port, Session};
 use super::wire::Native;
 use crate::backend::{Failure, Local, Negotiation, Order, Platform, Role};
 use crate::direct::random_token;
-use crate::limits::{ConnectionLimits, DirectLimits};
+use crate::limits::ConnectionLimits;
 use crate::sdp::{Candidate, Description, Setup};
 use crate::signal::Network;
 
@@ -81,8 +82,7 @@ impl Platform for NativePlatform {
 fn own_port() -> std::io::Result<Session> {
     let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
     let old = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-    let limits = DirectLimits::DEFAULT;
-    Port::own(both, limits).or_else(|_| Port::own(old, limits))
+    Port::own(both).or_else(|_| Port::own(old))
 }
 
 fn token() -> Result<String, Failure> {

@@ -3,75 +3,61 @@
 //! a full place makes room by dropping the handshake that is most likely nobody's.
 //! Not here: what datagrams mean to a connection (`link`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
-use bytes::Bytes;
 use is::stun::StunMessage;
 use is::{DefaultSha1HmacProvider, Sha1HmacProvider as _};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::dropped::Dropped;
 use super::network::Network;
+use super::udp::{Buffers, Run, Udp};
 use crate::direct::{Names, is_stun, parse_username, username_of};
 use crate::limits::DirectLimits;
-
-/// Bytes of the largest datagram that we read. Ours are smaller; others' may fill an Ethernet frame.
-const DATAGRAM_BYTES: usize = 2048;
-/// Datagrams read in one go, before other tasks get their turn.
-const READ_AT_ONCE: usize = 64;
-/// Asked of the system for each direction: a receive window of each of several busy connections. It
-/// gives less where its own limit is lower.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// Errors in a row after which a socket is broken. A few are normal: each "port unreachable" that comes
-/// back for something we sent is one.
-const ERRORS_MAX: usize = 256;
-/// A session from which nothing came for so long has lost its address. Browsers check their path at
-/// least every five seconds (RFC 7675, section 5.1).
-const SILENT: Duration = Duration::from_secs(10);
-
-/// Datagrams that were dropped, by reason, since the start.
-#[derive(Debug, Default)]
-pub struct Dropped(Mutex<BTreeMap<&'static str, u64>>);
-
-impl Dropped {
-    fn count(&self, reason: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(reason).or_default();
-        *count = count.saturating_add(1);
-    }
-
-    /// All reasons seen so far, each with its count. The reasons are fixed words.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+use crate::limits::native::{ERRORS_MAX, READS_AT_ONCE, SILENT};
 
 /// See the module's text. Dropping it ends the reading, and with it all its sessions.
 #[derive(Debug)]
 pub(crate) struct Port {
-    pub(super) socket: Arc<UdpSocket>,
-    routes: Arc<Mutex<Routes>>,
+    socket: Arc<Udp>,
     /// Owns the task that reads.
     _reader: JoinSet<()>,
 }
 
-/// One connection's share of a port. Dropping it frees its place.
+/// One connection's share of a port, or a port of its own.
 #[derive(Debug)]
 pub(crate) struct Session {
+    socket: Arc<Udp>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Shared(Share),
+    /// Read by the connection itself, which saves a task and its wake-ups.
+    Own {
+        buffers: Buffers,
+        /// Read and not yet taken: of one read.
+        ready: VecDeque<Run>,
+        errors: usize,
+    },
+}
+
+/// Dropping it frees its place.
+#[derive(Debug)]
+struct Share {
     id: u64,
-    socket: Arc<UdpSocket>,
     routes: Arc<Mutex<Routes>>,
-    inbox: mpsc::Receiver<(SocketAddr, Bytes)>,
-    /// A port of this session's own.
-    _port: Option<Port>,
+    inbox: mpsc::Receiver<Run>,
+    /// Datagrams in the inbox.
+    waiting: Arc<AtomicUsize>,
 }
 
 /// Somebody who wants to connect.
@@ -84,7 +70,9 @@ pub(crate) struct Caller {
 
 #[derive(Debug)]
 struct Entry {
-    inbox: mpsc::Sender<(SocketAddr, Bytes)>,
+    inbox: mpsc::Sender<Run>,
+    /// Datagrams in the inbox.
+    waiting: Arc<AtomicUsize>,
     addresses: Vec<SocketAddr>,
     name: String,
     /// `Some` until the other side is known; the network that it calls from.
@@ -101,7 +89,7 @@ struct Routes {
     by_address: HashMap<SocketAddr, u64>,
     by_name: HashMap<String, u64>,
     next: u64,
-    /// Where new callers go; `None`: the port has one session that gets everything.
+    /// Where new callers go; `None`: the port is broken.
     callers: Option<mpsc::Sender<Caller>>,
     dropped: Arc<Dropped>,
 }
@@ -117,20 +105,20 @@ impl Port {
         dropped: Arc<Dropped>,
     ) -> io::Result<(Self, mpsc::Receiver<Caller>)> {
         let (sender, callers) = mpsc::channel(limits.handshakes);
-        Ok((Self::open(bind(address, true)?, Routes::new(limits, Some(sender), dropped)), callers))
+        Ok((
+            Self::open(Udp::bind(address, true)?, Routes::new(limits, Some(sender), dropped)),
+            callers,
+        ))
     }
 
     /// A port of one session's own.
     ///
     /// # Errors
     /// The system's, when no port is free.
-    pub(super) fn own(address: SocketAddr, limits: DirectLimits) -> io::Result<Session> {
-        let (sender, inbox) = mpsc::channel(limits.queue);
-        let mut routes = Routes::new(limits, None, Arc::default());
-        let id = routes.add(sender, String::new(), None);
-        let port = Self::open(bind(address, false)?, routes);
-        let (socket, routes) = (Arc::clone(&port.socket), Arc::clone(&port.routes));
-        Ok(Session { id, socket, routes, inbox, _port: Some(port) })
+    pub(super) fn own(address: SocketAddr) -> io::Result<Session> {
+        let socket = Arc::new(Udp::bind(address, false)?);
+        let source = Source::Own { buffers: Buffers::default(), ready: VecDeque::new(), errors: 0 };
+        Ok(Session { socket, source })
     }
 
     /// Where it is bound.
@@ -141,37 +129,58 @@ impl Port {
         self.socket.local_addr()
     }
 
-    fn open(socket: UdpSocket, routes: Routes) -> Self {
+    fn open(socket: Udp, routes: Routes) -> Self {
         let socket = Arc::new(socket);
         let routes = Arc::new(Mutex::new(routes));
         let mut reader = JoinSet::new();
-        reader.spawn(read(Arc::clone(&socket), Arc::clone(&routes)));
-        Self { socket, routes, _reader: reader }
+        reader.spawn(read(Arc::clone(&socket), routes));
+        Self { socket, _reader: reader }
     }
 }
 
 impl Session {
-    /// The next datagram; `None` once the port is gone or this session had to make room.
-    pub(super) fn poll_receive(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(SocketAddr, Bytes)>> {
-        self.inbox.poll_recv(cx)
+    /// The next datagrams; `None` once the port is gone or this session had to make room.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Run>> {
+        match &mut self.source {
+            Source::Shared(share) => {
+                let next = share.inbox.poll_recv(cx);
+                if let Poll::Ready(Some(run)) = &next {
+                    share.waiting.fetch_sub(run.len(), Ordering::Relaxed);
+                }
+                next
+            }
+            Source::Own { buffers, ready, errors } => loop {
+                if let Some(run) = ready.pop_front() {
+                    return Poll::Ready(Some(run));
+                }
+                if *errors >= ERRORS_MAX || ready!(self.socket.poll_readable(cx)).is_err() {
+                    return Poll::Ready(None);
+                }
+                match self.socket.read(buffers, |run| ready.push_back(run)) {
+                    Ok(()) => *errors = 0,
+                    // Then it asks again, and is woken.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => *errors = errors.saturating_add(1),
+                }
+            },
+        }
     }
 
     /// The other side is known: this session does not make room any more.
     pub(super) fn established(&self) {
-        if let Some(entry) = lock(&self.routes).sessions.get_mut(&self.id) {
+        if let Source::Shared(share) = &self.source
+            && let Some(entry) = lock(&share.routes).sessions.get_mut(&share.id)
+        {
             entry.shaking = None;
         }
     }
 
-    pub(super) fn socket(&self) -> &UdpSocket {
+    pub(super) fn socket(&self) -> &Udp {
         &self.socket
     }
 }
 
-impl Drop for Session {
+impl Drop for Share {
     fn drop(&mut self) {
         lock(&self.routes).remove(self.id);
     }
@@ -181,37 +190,22 @@ fn lock(routes: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
     routes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listeners of IPv6 take no IPv4, so that both families can have the same port; other sockets take
-/// both.
-fn bind(address: SocketAddr, listens: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(listens)?;
-    }
-    // Only wishes: the system's own limits are enough to work with.
-    socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES).unwrap_or_default();
-    socket.set_send_buffer_size(SOCKET_BUFFER_BYTES).unwrap_or_default();
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-async fn read(socket: Arc<UdpSocket>, routes: Arc<Mutex<Routes>>) {
-    let mut buffer = vec![0; DATAGRAM_BYTES];
+async fn read(socket: Arc<Udp>, routes: Arc<Mutex<Routes>>) {
+    let mut buffers = Buffers::default();
     let mut errors = 0_usize;
     while errors < ERRORS_MAX && socket.readable().await.is_ok() {
-        for _ in 0..READ_AT_ONCE {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((length, from)) => {
-                    errors = 0;
-                    let datagram = buffer.get(..length).unwrap_or_default();
-                    Routes::take(&routes, &socket, from, datagram);
-                }
+        let mut reads = 0_usize;
+        while reads < READS_AT_ONCE {
+            reads = reads.saturating_add(1);
+            match socket.read(&mut buffers, |run| Routes::take(&routes, &socket, run)) {
+                Ok(()) => errors = 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => errors = errors.saturating_add(1),
             }
         }
-        tokio::task::yield_now().await;
+        if reads == READS_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
     }
     // Nobody waits for a port that is broken.
     let mut routes = lock(&routes);
@@ -236,16 +230,27 @@ impl Routes {
         }
     }
 
-    fn take(this: &Arc<Mutex<Self>>, socket: &Arc<UdpSocket>, from: SocketAddr, datagram: &[u8]) {
+    /// Gives datagrams to whom they are for: a live session those of its address, all others one by
+    /// one.
+    fn take(this: &Arc<Mutex<Self>>, socket: &Arc<Udp>, run: Run) {
+        {
+            let mut routes = lock(this);
+            let known = routes.by_address.get(&run.from).copied();
+            if let Some(id) = known.filter(|id| routes.is_alive(*id)) {
+                return routes.deliver(id, run);
+            }
+        }
+        for datagram in run.datagrams() {
+            Self::take_one(this, socket, run.from, datagram);
+        }
+    }
+
+    fn take_one(this: &Arc<Mutex<Self>>, socket: &Arc<Udp>, from: SocketAddr, datagram: &[u8]) {
         let mut routes = lock(this);
-        let known = match &routes.callers {
-            None => routes.sessions.keys().next().copied(),
-            Some(_) => routes.by_address.get(&from).copied(),
-        };
-        if let Some(id) = known
+        if let Some(id) = routes.by_address.get(&from).copied()
             && !routes.is_somebody_else(id, datagram)
         {
-            return routes.deliver(id, from, datagram);
+            return routes.deliver(id, Run::one(from, datagram));
         }
         let names = match prove(datagram) {
             Ok(names) => names,
@@ -259,31 +264,33 @@ impl Routes {
         let Ok(place) = callers.try_reserve() else { return routes.dropped.count("busy") };
         routes.make_room(Network::of(from.ip()));
         let (sender, inbox) = mpsc::channel(routes.limits.queue);
-        let id = routes.add(sender, name, Some(Network::of(from.ip())));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let id = routes.add(sender, Arc::clone(&waiting), name, Network::of(from.ip()));
         routes.call_again(id, from, datagram);
-        let session = Session {
-            id,
-            socket: Arc::clone(socket),
-            routes: Arc::clone(this),
-            inbox,
-            _port: None,
-        };
+        let share = Share { id, routes: Arc::clone(this), inbox, waiting };
+        let session = Session { socket: Arc::clone(socket), source: Source::Shared(share) };
         drop(routes);
         place.send(Caller { names, address: from, session });
     }
 
     fn add(
         &mut self,
-        inbox: mpsc::Sender<(SocketAddr, Bytes)>,
+        inbox: mpsc::Sender<Run>,
+        waiting: Arc<AtomicUsize>,
         name: String,
-        shaking: Option<Network>,
+        network: Network,
     ) -> u64 {
         let id = self.next;
         self.next = self.next.saturating_add(1);
-        if shaking.is_some() {
-            self.by_name.insert(name.clone(), id);
-        }
-        let entry = Entry { inbox, addresses: Vec::new(), name, shaking, heard: Instant::now() };
+        self.by_name.insert(name.clone(), id);
+        let entry = Entry {
+            inbox,
+            waiting,
+            addresses: Vec::new(),
+            name,
+            shaking: Some(network),
+            heard: Instant::now(),
+        };
         self.sessions.insert(id, entry);
         id
     }
@@ -296,23 +303,37 @@ impl Routes {
         }
         entry.addresses.push(from);
         self.by_address.insert(from, id);
-        self.deliver(id, from, datagram);
+        self.deliver(id, Run::one(from, datagram));
+    }
+
+    /// A session that is alive keeps its address, or one forged datagram could end it.
+    fn is_alive(&self, id: u64) -> bool {
+        self.sessions
+            .get(&id)
+            .is_some_and(|entry| entry.shaking.is_none() && entry.heard.elapsed() < SILENT)
     }
 
     /// Whether a datagram from a session's address begins another session: the address has a new
-    /// owner. A session that is alive keeps its address, or one forged datagram could end it.
+    /// owner.
     fn is_somebody_else(&self, id: u64, datagram: &[u8]) -> bool {
         let Some(entry) = self.sessions.get(&id) else { return true };
-        let alive = entry.shaking.is_none() && entry.heard.elapsed() < SILENT;
-        self.callers.is_some()
-            && !alive
-            && username_of(datagram).is_ok_and(|name| name != entry.name)
+        !self.is_alive(id) && username_of(datagram).is_ok_and(|name| name != entry.name)
     }
 
-    fn deliver(&mut self, id: u64, from: SocketAddr, datagram: &[u8]) {
+    /// Puts datagrams into a session's inbox, as many as there is room for.
+    fn deliver(&mut self, id: u64, mut run: Run) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         entry.heard = Instant::now();
-        if entry.inbox.try_send((from, Bytes::copy_from_slice(datagram))).is_err() {
+        let all = run.len();
+        let room = self.limits.queue.saturating_sub(entry.waiting.load(Ordering::Relaxed));
+        run.truncate(room);
+        let kept = run.len();
+        // Before it can be taken out again.
+        entry.waiting.fetch_add(kept, Ordering::Relaxed);
+        if kept > 0 && entry.inbox.try_send(run).is_err() {
+            entry.waiting.fetch_sub(kept, Ordering::Relaxed);
+            self.dropped.count("queue");
+        } else if kept < all {
             self.dropped.count("queue");
         }
     }

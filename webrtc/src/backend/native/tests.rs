@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use is::IceCreds;
 
 use super::Certificate;
-use super::link::{Link, LinkEvent, Plan};
+use super::link::{Link, LinkEvent};
+use super::plan::Plan;
 use crate::backend::{ChannelId, Event, Failure, Kind};
 use crate::limits::ConnectionLimits;
+use crate::limits::native::SCTP_PAYLOAD_BYTES;
 
 const CLIENT: &str = "127.0.0.1:4001";
 const SERVER: &str = "127.0.0.1:4002";
@@ -100,7 +102,7 @@ impl World {
             };
             while me.inbox.front().is_some_and(|(due, ..)| *due <= now) {
                 let (_, from, bytes) = me.inbox.pop_front().expect("a datagram");
-                me.link.handle_datagram(now, from, &bytes);
+                me.link.handle_datagrams(now, from, [&bytes[..]].into_iter());
             }
             if me.link.next_timeout().is_none_or(|due| due <= now) {
                 me.link.handle_timeout(now);
@@ -113,11 +115,13 @@ impl World {
                 }
             }
             let mut sent = Vec::new();
-            while let Some(datagram) = me.link.poll_transmit() {
-                assert_eq!(datagram.to, other.address);
-                // Ethernet's 1,500 less the headers of IPv6 and UDP.
-                assert!(datagram.bytes.len() <= 1452, "{} bytes", datagram.bytes.len());
-                sent.push(datagram.bytes.to_vec());
+            while let Some(burst) = me.link.poll_transmit(now) {
+                assert_eq!(burst.to(), Some(other.address));
+                for datagram in burst.datagrams() {
+                    // Ethernet's 1,500 less the headers of IPv6 and UDP.
+                    assert!(datagram.len() <= 1452, "{} bytes", datagram.len());
+                    sent.push(datagram.to_vec());
+                }
             }
             let from = me.address;
             for bytes in sent {
@@ -234,6 +238,43 @@ fn messages_arrive_whole_and_in_order_over_a_bad_network() {
 }
 
 #[test]
+fn what_one_message_fills_leaves_in_one_burst() {
+    let mut world = World::new();
+    world.connect();
+    let (ours, theirs) = world.channel();
+    // Before that the congestion window is too small.
+    for _ in 0..12 {
+        world.client.send(ours, &[1; 16_000]);
+    }
+    world.until("data", |world| world.server.received(theirs).len() == 192_000);
+    let message = vec![2; 14 * SCTP_PAYLOAD_BYTES as usize];
+    world.client.send(ours, &message);
+    world.client.send(ours, &message);
+    let mut bursts = Vec::new();
+    while let Some(burst) = world.client.link.poll_transmit(world.now) {
+        bursts.push(burst.datagrams().map(<[u8]>::len).collect::<Vec<_>>());
+    }
+    assert_eq!(bursts.len(), 1, "{bursts:?}");
+    // More than one message, as far as the congestion window goes.
+    assert!(bursts[0].len() > 14, "{bursts:?}");
+    assert!(bursts[0].iter().all(|len| *len == bursts[0][0] && *len <= 1232), "{bursts:?}");
+}
+
+#[test]
+fn what_is_said_after_a_pause_is_sent_once() {
+    let mut world = World::new();
+    world.connect();
+    let (ours, theirs) = world.channel();
+    let pause = world.now + Duration::from_secs(20);
+    world.until("a pause", |world| world.now >= pause);
+    let before = world.datagrams;
+    world.client.send(ours, &[3; 1_000]);
+    world.until("data", |world| world.server.received(theirs).len() == 1_000);
+    // The message, its acknowledgement, and a check of the path each way.
+    assert!(world.datagrams - before <= 6, "{} datagrams", world.datagrams - before);
+}
+
+#[test]
 fn a_reader_that_waits_stops_the_sender_and_loses_nothing() {
     let mut world = World::new();
     world.connect();
@@ -320,7 +361,7 @@ fn garbage_does_nothing() {
         if let Some(first) = bytes.first_mut() {
             *first = [0, 1, 20, 22, 23, 63, 64, 128][length % 8];
         }
-        world.server.link.handle_datagram(world.now, from, &bytes);
+        world.server.link.handle_datagrams(world.now, from, [&bytes[..]].into_iter());
     }
     assert_eq!(world.server.failed, None);
     let (ours, theirs) = world.channel();

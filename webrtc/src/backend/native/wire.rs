@@ -4,7 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -12,52 +12,31 @@ use std::time::Instant;
 use libp2p_webrtc_utils::Fingerprint;
 use tokio::time::Sleep;
 
-use super::link::{Datagram, Link, LinkEvent};
+use super::link::{Link, LinkEvent};
 use super::socket::Session;
+use super::udp::Burst;
 use crate::backend::{Backend, ChannelId, Event, Failure, Kind};
-
-/// Datagrams taken before answers are sent: acknowledgements then cover several.
-const RECEIVE_AT_ONCE: usize = 32;
-/// Rounds before other connections of the task get their turn.
-const ROUNDS_AT_ONCE: usize = 16;
+use crate::limits::native::{
+    BLOCKED, FRAME_BYTES, RECEIVE_AT_ONCE, ROUNDS_AT_ONCE, SEND_AT_ONCE_BYTES,
+};
 
 /// A native connection with its data channels.
 #[derive(Debug)]
 pub struct Native {
     link: Link,
     session: Session,
-    family: Family,
     timer: Pin<Box<Sleep>>,
     /// What the socket did not take.
-    blocked: Option<Datagram>,
+    blocked: Option<Burst>,
+    /// Bytes that were handed over since something was last sent.
+    unsent: usize,
     closing: bool,
-}
-
-/// What addresses a socket takes.
-#[derive(Clone, Copy, Debug)]
-enum Family {
-    V4,
-    /// An IPv6 socket, which takes IPv4 addresses in their IPv6 form.
-    Both,
-}
-
-impl Family {
-    fn address(self, to: SocketAddr) -> SocketAddr {
-        match (self, to.ip()) {
-            (Self::Both, IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
-            (Self::Both, IpAddr::V6(_)) | (Self::V4, _) => to,
-        }
-    }
 }
 
 impl Native {
     pub(super) fn new(link: Link, session: Session) -> Self {
         let timer = Box::pin(tokio::time::sleep_until(Instant::now().into()));
-        let family = match session.socket().local_addr() {
-            Ok(SocketAddr::V6(_)) => Family::Both,
-            Ok(SocketAddr::V4(_)) | Err(_) => Family::V4,
-        };
-        Self { link, session, family, timer, blocked: None, closing: false }
+        Self { link, session, timer, blocked: None, unsent: 0, closing: false }
     }
 
     /// Where its socket is bound.
@@ -99,13 +78,17 @@ impl Native {
     /// Moves datagrams and time on, and takes the next event.
     pub(super) fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<LinkEvent, Failure>> {
         for _ in 0..ROUNDS_AT_ONCE {
-            let received = self.receive(cx)?;
-            self.transmit(cx);
+            // First what is there: looking at the socket and at SCTP's queues costs more.
             if let Some(event) = self.link.poll_event()? {
                 return Poll::Ready(Ok(event));
             }
+            let received = self.receive(cx)?;
+            self.transmit(cx);
             if !received && !self.expired(cx) {
-                return Poll::Pending;
+                return match self.link.poll_event()? {
+                    Some(event) => Poll::Ready(Ok(event)),
+                    None => Poll::Pending,
+                };
             }
         }
         cx.waker().wake_by_ref();
@@ -114,11 +97,12 @@ impl Native {
 
     /// Whether there was anything.
     fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
-        for taken in 0..RECEIVE_AT_ONCE {
+        let mut taken = 0_usize;
+        while taken < RECEIVE_AT_ONCE {
             match self.session.poll_receive(cx) {
-                Poll::Ready(Some((from, bytes))) => {
-                    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-                    self.link.handle_datagram(Instant::now(), from, &bytes);
+                Poll::Ready(Some(run)) => {
+                    taken = taken.saturating_add(run.len().max(1));
+                    self.link.handle_datagrams(Instant::now(), run.from, run.datagrams());
                 }
                 Poll::Ready(None) => return Err(Failure::Closed),
                 Poll::Pending => return Ok(taken > 0),
@@ -128,21 +112,27 @@ impl Native {
     }
 
     fn transmit(&mut self, cx: &mut Context<'_>) {
-        while let Some(datagram) = self.blocked.take().or_else(|| self.link.poll_transmit()) {
-            let socket = self.session.socket();
-            match socket.try_send_to(&datagram.bytes, self.family.address(datagram.to)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.blocked = Some(datagram);
-                    // Ready again already: once more. A broken socket is noticed by its reader.
-                    match socket.poll_send_ready(cx) {
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) | Poll::Pending => return,
-                    }
-                }
-                // Lost, as any datagram may be: ICE notices if all are.
-                Ok(_) | Err(_) => {}
+        self.unsent = 0;
+        while !self.try_transmit() {
+            // Ready again already: once more. A broken socket is noticed by its reader.
+            match self.session.socket().poll_writable(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) | Poll::Pending => return,
             }
         }
+    }
+
+    /// Whether the socket took all there is.
+    fn try_transmit(&mut self) -> bool {
+        let now = Instant::now();
+        while let Some(mut burst) = self.blocked.take().or_else(|| self.link.poll_transmit(now)) {
+            if self.session.socket().send(&mut burst).is_err() {
+                self.blocked = Some(burst);
+                return false;
+            }
+            self.link.reuse(burst);
+        }
+        true
     }
 
     /// Whether it was time for something. Otherwise the timer wakes the task.
@@ -157,6 +147,7 @@ impl Native {
             self.link.handle_timeout(now);
             return true;
         }
+        let due = if self.blocked.is_some() { due.min(now + BLOCKED) } else { due };
         if self.timer.deadline() != due.into() {
             self.timer.as_mut().reset(due.into());
         }
@@ -183,7 +174,23 @@ impl Backend for Native {
     }
 
     fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<(), Failure> {
+        self.unsent = self.unsent.saturating_add(message.len());
         self.link.channels().map_or(Ok(()), |channels| channels.send(channel, message))
+    }
+
+    fn frame_bytes(&self, most: usize) -> usize {
+        most.min(FRAME_BYTES)
+    }
+
+    fn send_now(&mut self) -> bool {
+        if self.unsent < SEND_AT_ONCE_BYTES {
+            return false;
+        }
+        self.unsent = 0;
+        let sent = self.try_transmit();
+        // The task's timer may be set for later than SCTP wants now.
+        let due = self.link.next_timeout();
+        sent && due.is_some_and(|due| self.timer.deadline() <= due.into())
     }
 
     fn buffered(&mut self, channel: ChannelId) -> usize {

@@ -4,13 +4,15 @@
 
 use sctp_proto::PayloadProtocolIdentifier as Ppi;
 
-use super::{Channel, Channels, FIN_ACK_FRAME, LEFT_MAX, State};
+use super::{Channel, Channels, FIN_ACK_FRAME, State};
 use crate::backend::native::dcep::Dcep;
 use crate::backend::{ChannelId, Event, Failure, Kind};
+use crate::limits::native::LEFT_MAX;
 
 impl Channels {
     /// Tells the other side of a channel of ours. Data may follow at once (RFC 8832, section 6).
     pub(super) fn announce(&mut self, stream: u16) {
+        self.stirred = true;
         let Some(Channel { state: State::Waiting(kind), id, .. }) = self.channels.get(&stream)
         else {
             return;
@@ -47,6 +49,7 @@ impl Channels {
     }
 
     pub(super) fn write(&mut self, stream: u16, message: &[u8], kind: Ppi) -> Result<(), Failure> {
+        self.stirred = true;
         let Some(association) = &mut self.association else { return Err(Failure::Closed) };
         association
             .stream(stream)
@@ -113,6 +116,7 @@ impl Channels {
     }
 
     pub(super) fn close_stream(&mut self, stream: u16) {
+        self.stirred = true;
         if let Some(Ok(mut open)) = self.association.as_mut().map(|a| a.stream(stream))
             && open.close().is_ok()
         {
