@@ -37,10 +37,15 @@ async function pair(at = relay) {
   const [caller, called] = await Promise.all([openPage(circuit(at)), openPage(circuit(at))])
   const { transport, relayed } = await caller.command('dial', await called.introduced())
   assert.deepEqual([transport, relayed], ['webrtc', false])
+  await taken(called, caller)
+  return [caller, called]
+}
+
+/** Waits until a page has taken a call over `/webrtc`; the caller knows of it a little earlier. */
+function taken(page, caller) {
   const mine = ({ event, peer, transport }) =>
     event === 'peer-connected' && peer === caller.id && transport === 'webrtc'
-  await called.event(mine, 10_000, 'the call at the called page')
-  return [caller, called]
+  return page.event(mine, 10_000, 'the call at the called page')
 }
 
 const clean = (...pages) => {
@@ -235,6 +240,7 @@ test(
     const page = await openPage()
     const { transport } = await peer.command('dial', await page.introduced())
     assert.equal(transport, 'webrtc')
+    await taken(page, peer)
     await exchange(page, peer)
   }),
 )

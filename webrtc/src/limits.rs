@@ -54,6 +54,9 @@ pub struct ConnectionLimits {
     pub stream: StreamLimits,
     /// Open streams, of both sides together. What the other side opens beyond is refused with RESET.
     pub streams: usize,
+    /// Channels of a browser that are done with and not closed yet, beside the open ones. How long that
+    /// takes is up to the other side; SCTP resets one batch after the other.
+    pub closing: usize,
     /// Channels that the other side may open before the connection is ready for streams; as js.
     pub early_channels: usize,
     /// Unread bytes of each such channel.
@@ -65,6 +68,7 @@ impl ConnectionLimits {
     pub const DEFAULT: Self = Self {
         stream: StreamLimits::DEFAULT,
         streams: 256,
+        closing: 1024,
         early_channels: 10,
         early_channel_bytes: 16 * 1024,
     };
