@@ -158,7 +158,8 @@ test(
     const echoing = outcome(stays.command('echo', goes.id, 128 * MIB))
     // It ends with its page: nobody hears how.
     goes.command('sink', stays.id, LARGE).catch(() => {})
-    await stays.command('rr', goes.id, 1)
+    // Each of these takes some turns, in which the others get under way.
+    for (let turn = 0; turn < 5; turn++) await stays.command('echo', goes.id, 65_536)
     const start = performance.now()
     await goes.stop()
     const ends = await Promise.all([sending, echoing])
@@ -167,7 +168,8 @@ test(
     const took = ends.map(({ ms }) => Math.round(ms - start))
     console.log(`# after ${took} ms: ${JSON.stringify([...ends.map(({ error }) => error), servedEnd.error])}`)
     for (const end of ends) {
-      assert.match(end.error ?? JSON.stringify(end.value), /the stream broke after \d+ bytes: /)
+      // A stream on which the two had not agreed yet ends with the second.
+      assert.match(end.error ?? JSON.stringify(end.value), /the stream broke after \d+ bytes: |no stream: timed out/)
       assert.ok(end.ms - start < NOTICED_MS, `noticed after ${took} ms`)
     }
     assert.match(servedEnd.error, /the stream broke after \d+ bytes: /)
