@@ -64,6 +64,9 @@ pub struct ConnectionLimits {
     /// Streams that end by [`StreamLimits::abandoned`] before the connection does: what they leave
     /// with the platform is no longer counted, and another side that takes nothing is of no use.
     pub cut_streams: usize,
+    /// Channels of a browser that are done with and not closed yet, beside the open ones. How long that
+    /// takes is up to the other side; SCTP resets one batch after the other.
+    pub closing: usize,
     /// Channels that the other side may open before the connection is ready for streams; as js.
     pub early_channels: usize,
     /// Unread bytes of each such channel.
@@ -76,6 +79,7 @@ impl ConnectionLimits {
         stream: StreamLimits::DEFAULT,
         streams: 256,
         cut_streams: 16,
+        closing: 1024,
         early_channels: 10,
         early_channel_bytes: 16 * 1024,
     };

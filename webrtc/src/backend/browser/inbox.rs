@@ -116,13 +116,12 @@ impl Inbox {
         self.slots.iter().all(|(_, slot)| slot.ended)
     }
 
-    /// Closing a channel takes as long as the other side likes. As many as may be in use may also be
-    /// closing, so that those who use channels one after the other do not wait for that.
+    /// Closing a channel takes as long as the other side likes, and those who use channels one after the
+    /// other do not wait for it.
     pub(super) fn has_room(&self) -> bool {
-        let all = self.slots.len();
         let closing = self.slots.iter().filter(|(_, slot)| slot.closing).count();
-        let used = all.saturating_sub(closing);
-        used < self.limits.streams && all < self.limits.streams.saturating_mul(2)
+        let used = self.slots.len().saturating_sub(closing);
+        used < self.limits.streams && closing <= self.limits.closing
     }
 
     /// Takes in a channel that this side opened.
