@@ -38,14 +38,11 @@ impl Chain {
             return Err(GrantError::new(link, Field::Length, fault));
         }
         let parent = self.last();
-        let body = Body {
-            network: parent.body().network,
-            parent: parent.id(),
-            issuer: Key::of(issuer),
-            terms,
-        };
+        let id = parent.id();
+        let body =
+            Body { network: parent.body().network, parent: id, issuer: Key::of(issuer), terms };
         body.check_window()
-            .and_then(|()| check_step(parent, &body))
+            .and_then(|()| check_step((parent, &id), &body))
             .map_err(|(field, fault)| GrantError { link, field, fault })?;
         let mut chain = self.clone();
         chain.rest.push(Link::sign(body, issuer));

@@ -6,7 +6,7 @@ mod error;
 
 pub use error::InviteError;
 
-use data_encoding::{BASE64URL_NOPAD, DecodeKind};
+use data_encoding::BASE64URL_NOPAD;
 use libp2p_identity::{PeerId, ed25519::SecretKey};
 use multiaddr::Multiaddr;
 
@@ -152,10 +152,13 @@ impl Invite {
         };
         let code = code.ok_or(InviteError::NotAnInvite)?;
         within(code.len().saturating_add(MARK.len()), INVITE_CHARS_MAX)?;
-        let bytes = BASE64URL_NOPAD.decode(code.as_bytes()).map_err(|e| match e.kind {
-            DecodeKind::Symbol => InviteError::BadCharacter { at: e.position },
-            DecodeKind::Length | DecodeKind::Trailing | DecodeKind::Padding => InviteError::CutOff,
-        })?;
+        let foreign = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
+        if let Some(at) = code.chars().position(foreign) {
+            return Err(InviteError::BadCharacter { at });
+        }
+        // What is left to go wrong is a number of characters that no encoding has, or bits too many in
+        // the last one.
+        let bytes = BASE64URL_NOPAD.decode(code.as_bytes()).map_err(|_| InviteError::CutOff)?;
         let invite = Self::decode(&bytes)?;
         invite.examine(now_ms)?;
         Ok(invite)

@@ -61,13 +61,14 @@ impl Chain {
         self.each(|link| link.body().check_window())?;
         self.each(|link| check_time(link.terms(), context.now_ms))?;
         check_root(self.root().body(), context).map_err(at(0))?;
-        for (place, (parent, child)) in self.links().zip(self.links().skip(1)).enumerate() {
-            check_step(parent, child.body()).map_err(at(place.saturating_add(1)))?;
+        let ids: Vec<GrantId> = self.links().map(Link::id).collect();
+        for (place, (above, child)) in self.links().zip(&ids).zip(self.links().skip(1)).enumerate()
+        {
+            check_step(above, child.body()).map_err(at(place.saturating_add(1)))?;
         }
         if self.last().terms().audience != context.holder {
             return Err(at(self.len().saturating_sub(1))((Field::Audience, Fault::NotTheHolder)));
         }
-        let ids: Vec<GrantId> = self.links().map(Link::id).collect();
         if let Some(hit) = context.revocations.find(self, &ids) {
             return Err(at(hit.link)((hit.field(), Fault::Revoked { by: hit.by })));
         }
@@ -136,10 +137,13 @@ fn check_root(body: &Body, context: &Context<'_>) -> Result<(), (Field, Fault)> 
     }
 }
 
-/// Whether a link follows from the one before it and gives no more.
-pub(super) fn check_step(parent: &Link, child: &Body) -> Result<(), (Field, Fault)> {
+/// Whether a link follows from the one before it, here with its id, and gives no more.
+pub(super) fn check_step(
+    (parent, id): (&Link, &GrantId),
+    child: &Body,
+) -> Result<(), (Field, Fault)> {
     let (above, below) = (parent.terms(), &child.terms);
-    if child.parent != parent.id() {
+    if child.parent != *id {
         return Err((Field::Parent, Fault::OtherParent));
     }
     if child.issuer != above.audience.key() {

@@ -140,7 +140,7 @@ impl RevocationList {
 
     /// This list and another one of the same issuer together. Of two removals made at the same time both
     /// stand, whichever version is the higher one.
-    pub(super) fn join(&self, other: &Self, now_ms: u64) -> Self {
+    pub(crate) fn join(&self, other: &Self, now_ms: u64) -> Self {
         let fold = self.fold_ms().max(other.fold_ms());
         let mut joined = Self {
             version: self.version.max(other.version),
