@@ -7,6 +7,7 @@
 pub mod bounded;
 pub mod defence;
 pub mod discovery;
+pub mod grant;
 pub mod limits;
 pub mod machine;
 #[cfg(feature = "net")]

@@ -2,8 +2,10 @@
 //! Invariant: no other file of a shipped crate holds a literal capacity or deadline.
 //! Not here: rates measured at run time; bars of tests (they live with the tests).
 
+mod grant;
 mod local;
 
+pub use grant::*;
 pub use local::*;
 
 // ---- Asks, lanes, commands -------------------------------------------------------------------

@@ -59,6 +59,8 @@ const PURE: Rule = Rule {
         "bao-tree",
         "blake3",
         "cid",
+        "data-encoding",
+        "ed25519-dalek",
         "libp2p-identity",
         "multiaddr",
         "prost",

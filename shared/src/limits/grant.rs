@@ -1,0 +1,51 @@
+//! Limits of carried rights: grants, invites, lists of revocations, and checking them.
+//! Invariant: as in the module above.
+//! Not here: the clock tolerance; grants share the one of everything else.
+
+/// The prefix of a grant, in bytes: as long as the longest topic.
+pub const GRANT_PREFIX_BYTES_MAX: usize = 128;
+/// Links of a chain: operator, member, invite, guest.
+pub const GRANT_LINKS_MAX: usize = 4;
+/// A chain, in bytes: four links at their longest are 1,432.
+pub const GRANT_CHAIN_BYTES_MAX: usize = 2 * 1024;
+/// The longest life of a grant, in ms: 90 days, a relay's. Revocations may be forgotten after it.
+pub const GRANT_LIFE_MS_MAX: u64 = 90 * 24 * 3_600_000;
+/// Usual life of an invite, in ms: a day, since whoever sees the link can use it.
+pub const INVITE_LIFE_MS: u64 = 24 * 3_600_000;
+/// Usual life of a visitor's grant, in ms: a day; it is renewed while the visitor is there.
+pub const VISIT_LIFE_MS: u64 = 24 * 3_600_000;
+/// Usual life of a member's grant, in ms: 30 days, a holiday away from the mesh.
+pub const MEMBER_LIFE_MS: u64 = 30 * 24 * 3_600_000;
+/// Usual life of a relay's grant, in ms: 90 days, since it runs unattended.
+pub const RELAY_LIFE_MS: u64 = GRANT_LIFE_MS_MAX;
+/// An invite as text, in characters, whether fragment or whole link: its QR code stays within
+/// version 25 at level L, which holds 1,273 bytes (ISO/IEC 18004).
+pub const INVITE_CHARS_MAX: usize = 1_200;
+/// A pasted text in which an invite is looked for, in bytes: a full invite behind a long address.
+pub const INVITE_INPUT_BYTES_MAX: usize = 2 * 1024;
+/// Addresses in an invite: one node that answers is enough, and two may be away.
+pub const INVITE_ADDRESSES_MAX: usize = 3;
+/// One address in an invite, in bytes: a WebRTC-direct address with certificate and peer has about 90.
+pub const INVITE_ADDRESS_BYTES_MAX: usize = 255;
+/// Entries of a list of revocations: with 42 bytes each they fit [`REVOCATION_LIST_BYTES_MAX`].
+pub const REVOCATION_ENTRIES_MAX: usize = 700;
+/// A list of revocations, in bytes: it fits one gossip post.
+pub const REVOCATION_LIST_BYTES_MAX: usize = 30 * 1024;
+/// A newest list older than this, in ms, is stale: issuers sign at least one a day.
+pub const REVOCATION_STALE_MS: u64 = 24 * 3_600_000;
+/// Issuers whose lists are kept: each may cost 700 entries, so 64 cost some 5 MiB.
+pub const REVOCATION_ISSUERS_MAX: usize = 64;
+/// Checked chains remembered: every connection of the largest profile, eight times.
+pub const GRANT_CACHE_MAX: usize = 8_192;
+/// How long a checked chain is believed, in ms, where it does not expire before.
+pub const GRANT_CACHE_MS: u64 = 60_000;
+/// Signatures of grants checked for one source, a second: a chain a second.
+pub const GRANT_SOURCE_RATE_PER_S: u32 = 4;
+/// Burst of one source: eight full chains, as many as one peer needs at a start.
+pub const GRANT_SOURCE_BURST: u32 = 32;
+/// Sources whose rate is remembered.
+pub const GRANT_SOURCES_MAX: usize = 8_192;
+/// Signatures of grants checked in all, a second: at 50 µs each they cost a tenth of one core.
+pub const GRANT_TOTAL_RATE_PER_S: u32 = 2_000;
+/// Burst of all: 500 peers that return at once, each with a full chain.
+pub const GRANT_TOTAL_BURST: u32 = 2_000;
