@@ -11,7 +11,6 @@ use peerloom_shared::limits::{DIAL_ASK_MS, DIAL_SETTLE_MS, LOOKUP_ASK_MS};
 use peerloom_shared::net::NetError;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::picture::Picture;
-use peerloom_shared::net::state::NetState;
 use peerloom_shared::policy::PolicySet;
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::{Message, Status, Transport};
@@ -128,7 +127,7 @@ impl NodeHandle {
     }
 
     /// Connects to an address and gives the peer there. A peer that is connected already is not
-    /// dialled once more.
+    /// dialled once more, unless only relays connect it and the address leads to it directly.
     ///
     /// # Errors
     /// When no transport of ours knows the address, when nobody or somebody else answers, or when the
@@ -143,12 +142,15 @@ impl NodeHandle {
         }
         let group = self.group()?;
         let named = defence::address::peer(&address);
+        let state = group.net.state();
+        let direct = parts.transport != Transport::Circuit;
         if let Some(peer) = named
-            && let Some(over) = path_to(&group.net.state(), &peer)
+            && let Some(over) = state.path_to(&peer, direct)
         {
-            return Ok(Reached { peer, already: Some(over) });
+            return Ok(Reached { peer, already: Some(over.clone()) });
         }
-        let dial = Dial { peer: named, addresses: vec![address], even_if_connected: false };
+        let even_if_connected = named.is_some_and(|peer| state.is_connected(&peer));
+        let dial = Dial { peer: named, addresses: vec![address], even_if_connected };
         let deadline = Duration::from_millis(DIAL_ASK_MS);
         let dialed = group.transport.ask_within(dial, deadline).await.map_err(of_ask)?;
         let peer = dialed.map_err(of_net)?;
@@ -215,11 +217,6 @@ impl NodeHandle {
 
 pub(crate) fn room_name(room: &str) -> Result<RoomName, Failure> {
     Ok(room.parse::<RoomName>()?)
-}
-
-/// The address of a connection to a peer, if there is one.
-fn path_to(state: &NetState, peer: &PeerId) -> Option<Multiaddr> {
-    state.connections.values().find(|open| open.peer == *peer).map(|open| open.address.clone())
 }
 
 fn of_ask(error: AskError) -> Failure {

@@ -97,6 +97,14 @@ impl NetState {
         direct().find(|c| c.outbound).or_else(|| direct().next()).map(|c| &c.address)
     }
 
+    /// The address of a connection to the peer: a direct one, or else, unless it must be `direct`, one
+    /// over a relay.
+    #[must_use]
+    pub fn path_to(&self, peer: &PeerId, direct: bool) -> Option<&Multiaddr> {
+        let relayed = || self.connections.values().find(|c| !direct && c.peer == *peer);
+        self.direct_address(peer).or_else(|| relayed().map(|c| &c.address))
+    }
+
     /// Whether a new connection replaces one that is still listed. A peer keeps one direct connection of
     /// each kind to us, so a second one is its next life's.
     #[must_use]
@@ -280,6 +288,19 @@ mod tests {
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", other, false), "another peer");
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws", peer, true), "ours");
         assert!(!replaced("/ip4/127.0.0.1/tcp/2/ws/p2p-circuit", peer, false), "relayed");
+    }
+
+    #[test]
+    fn a_relayed_path_is_no_direct_one() {
+        let peer = PeerId::random();
+        let mut state = NetState::new(PeerId::random());
+        let relayed = connection(peer, "/ip4/127.0.0.1/tcp/1/p2p-circuit", true);
+        state.connections.insert(1, relayed.clone());
+        assert_eq!(state.path_to(&peer, true), None);
+        assert_eq!(state.path_to(&peer, false), Some(&relayed.address));
+        let direct = connection(peer, "/ip4/127.0.0.1/tcp/2", true);
+        state.connections.insert(2, direct.clone());
+        assert_eq!(state.path_to(&peer, false), Some(&direct.address));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) const SCTP_PAYLOAD_BYTES: u32 = 1148;
 /// Bytes of the largest frame we send. Its length prefix is a message of its own: 3 bytes in a chunk of 20,
 /// which shares the last packet. Without a flag, which takes two, prefix and body fill 14 packets then, so
 /// that all have one size and leave in one system call.
-pub(crate) const FRAME_BYTES: usize = 14 * 1148 - 20 + 3 + 2;
+pub(crate) const FRAME_BYTES: usize = 14 * SCTP_PAYLOAD_BYTES as usize - 20 + 3 + 2;
 /// Bytes that wait to be sent and are worth a system call of their own, without the task that drives the
 /// connection: one frame. Smaller messages wait for that task, which sends several together.
 pub(crate) const SEND_AT_ONCE_BYTES: usize = 16_000;
