@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use libp2p::PeerId;
 use peerloom_shared::net::agent;
-use peerloom_shared::policy::{Action, Resource, Subject};
+use peerloom_shared::policy::{Action, Held, Question, Resource, Subject};
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::{Message, RoomInfo, Status, Transport};
 use peerloom_shared::{Multiaddr, defence};
@@ -37,7 +37,13 @@ impl NodeApi for NodeHandle {
             Access::Read => Action::AdminRead,
             Access::Write => Action::AdminWrite,
         };
-        let verdict = self.policy.borrow().authorize(&Subject::Local, action, &Resource::Admin);
+        let verdict = self.policy.borrow().authorize(&Question {
+            subject: &Subject::Local,
+            action,
+            resource: &Resource::Admin,
+            held: &Held::default(),
+            now_ms: self.clock.now().unix_ms,
+        });
         let denied = |denial: peerloom_shared::policy::Denial| {
             Failure::new(&codes::POL_101, denial.to_string()).into()
         };

@@ -28,7 +28,7 @@ pub use behaviour::{Behaviour, Profile, Settings};
 pub use command::NetCommand;
 pub use driver::{Driver, Exit, Observer};
 pub use handle::{NetError, NetHandle};
-pub use judge::Judge;
+pub use judge::{Auditor, Judge};
 pub use picture::Picture;
 pub use state::NetState;
 pub use work::{Lanes, Works};

@@ -111,6 +111,9 @@ pub fn path_of(resource: &Resource) -> Option<Vec<u8>> {
         Resource::Protocol(id) => named("protocol", id.as_bytes()),
         Resource::Topic(name) => named("topic", name.as_bytes()),
         Resource::Key(key) => named("key", key),
+        Resource::Content(id) => named("content", id.as_bytes()),
+        Resource::Mailbox(id) => named("mailbox", id.to_base58().as_bytes()),
+        Resource::Route(id) => named("route", id.to_base58().as_bytes()),
         Resource::Address(_) => None,
     }
 }

@@ -49,3 +49,6 @@ pub const GRANT_SOURCES_MAX: usize = 8_192;
 pub const GRANT_TOTAL_RATE_PER_S: u32 = 2_000;
 /// Burst of all: 500 peers that return at once, each with a full chain.
 pub const GRANT_TOTAL_BURST: u32 = 2_000;
+/// Peers whose verified grants are kept, connected or not: four connections' worth of the largest
+/// profile, so that whoever comes back need not prove itself before it is served.
+pub const HELD_PEERS_MAX: usize = 4_096;

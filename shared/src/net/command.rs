@@ -214,12 +214,14 @@ mod tests {
 
     #[test]
     fn a_permit_for_one_action_does_not_serve_another() {
-        use crate::policy::{Action, PolicySet, Resource, Subject};
-        let verdict = PolicySet::open().authorize(
-            &Subject::Local,
-            Action::TopicSubscribe,
-            &Resource::Topic("t".to_owned()),
-        );
+        use crate::policy::{Action, Held, PolicySet, Question, Resource, Subject};
+        let verdict = PolicySet::open().authorize(&Question {
+            subject: &Subject::Local,
+            action: Action::TopicSubscribe,
+            resource: &Resource::Topic("t".to_owned()),
+            held: &Held::default(),
+            now_ms: 0,
+        });
         let (reply, _answer) = oneshot::channel();
         let command = NetCommand::Pubsub(PubsubCommand::Publish {
             permit: verdict.permit().expect("open"),

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use crate::policy::{Action, Denial, Permit, PolicySet, Resource, Subject};
+use super::clock::unix_ms;
+use crate::policy::{Action, Denial, Holdings, Permit, PolicySet, Question, Resource, Subject};
 
 /// Decisions taken since the start, by action and effect.
 #[derive(Debug)]
@@ -42,18 +43,45 @@ impl Decisions {
     }
 }
 
+/// Sees every decision that was taken, for an audit. Called on the path of messages: never waits.
+pub trait Auditor: std::fmt::Debug + Send + Sync {
+    /// What was asked and what the answer was. `Err` is a denial.
+    fn decided(&self, question: &Question<'_>, answer: Result<&Permit, &Denial>);
+}
+
 /// Reads the current policy and counts what it says. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Judge {
     policy: watch::Receiver<Arc<PolicySet>>,
+    holdings: Holdings,
     decisions: Arc<Decisions>,
+    auditor: Option<Arc<dyn Auditor>>,
 }
 
 impl Judge {
     /// A judge over the snapshots that `policy` carries.
     #[must_use]
     pub fn new(policy: watch::Receiver<Arc<PolicySet>>) -> Self {
-        Self { policy, decisions: Arc::default() }
+        let (holdings, decisions) = (Holdings::default(), Arc::default());
+        Self { policy, holdings, decisions, auditor: None }
+    }
+
+    /// The same judge, which tells an auditor what it decides.
+    #[must_use]
+    pub fn audited(self, auditor: Arc<dyn Auditor>) -> Self {
+        Self { auditor: Some(auditor), ..self }
+    }
+
+    /// What peers have proven, as this judge looks it up.
+    #[must_use]
+    pub const fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// The rule set in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.policy.borrow())
     }
 
     /// Decides one request.
@@ -66,9 +94,14 @@ impl Judge {
         action: Action,
         resource: &Resource,
     ) -> Result<Permit, Denial> {
-        let verdict = self.policy.borrow().authorize(subject, action, resource);
-        self.decisions.count(action, verdict.is_allowed());
-        verdict.permit()
+        let held = subject.peer().map(|peer| self.holdings.of(&peer)).unwrap_or_default();
+        let question = Question { subject, action, resource, held: &held, now_ms: unix_ms() };
+        let answer = self.policy().authorize(&question).permit();
+        self.decisions.count(action, answer.is_ok());
+        if let Some(auditor) = &self.auditor {
+            auditor.decided(&question, answer.as_ref());
+        }
+        answer
     }
 
     /// What was decided since the start.

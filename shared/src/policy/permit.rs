@@ -4,27 +4,31 @@
 
 use libp2p_identity::PeerId;
 
-use super::{Action, Resource};
+use super::{Action, Resource, RuleIds};
 
 /// The right to do one thing once.
 ///
 /// It cannot be made by hand:
 /// ```compile_fail,E0451
 /// use peerloom_shared::policy::{Action, Permit, Resource};
-/// let _ = Permit { action: Action::AdminWrite, resource: Resource::Admin, subject_peer: None, epoch: 0 };
+/// let _ = Permit { action: Action::AdminWrite, resource: Resource::Admin, subject_peer: None, rules: None, epoch: 0 };
 /// ```
 /// It cannot be copied:
 /// ```compile_fail,E0599
-/// use peerloom_shared::policy::{Action, PolicySet, Resource, Subject};
-/// let rules = PolicySet::open();
-/// let permit = rules.authorize(&Subject::Local, Action::AdminRead, &Resource::Admin).permit().unwrap();
+/// use peerloom_shared::policy::{Action, Held, PolicySet, Question, Resource, Subject};
+/// let (rules, held) = (PolicySet::open(), Held::default());
+/// let (subject, action, resource) = (&Subject::Local, Action::AdminRead, &Resource::Admin);
+/// let question = Question { subject, action, resource, held: &held, now_ms: 0 };
+/// let permit = rules.authorize(&question).permit().unwrap();
 /// let _ = permit.clone();
 /// ```
 /// It cannot be used twice:
 /// ```compile_fail,E0382
-/// use peerloom_shared::policy::{Action, PolicySet, Resource, Subject};
-/// let rules = PolicySet::open();
-/// let permit = rules.authorize(&Subject::Local, Action::AdminRead, &Resource::Admin).permit().unwrap();
+/// use peerloom_shared::policy::{Action, Held, PolicySet, Question, Resource, Subject};
+/// let (rules, held) = (PolicySet::open(), Held::default());
+/// let (subject, action, resource) = (&Subject::Local, Action::AdminRead, &Resource::Admin);
+/// let question = Question { subject, action, resource, held: &held, now_ms: 0 };
+/// let permit = rules.authorize(&question).permit().unwrap();
 /// permit.redeem(Action::AdminRead, &Resource::Admin).unwrap();
 /// permit.redeem(Action::AdminRead, &Resource::Admin).unwrap();
 /// ```
@@ -34,6 +38,7 @@ pub struct Permit {
     action: Action,
     resource: Resource,
     subject_peer: Option<PeerId>,
+    rules: Option<RuleIds>,
     epoch: u64,
 }
 
@@ -44,7 +49,11 @@ impl Permit {
         subject_peer: Option<PeerId>,
         epoch: u64,
     ) -> Self {
-        Self { action, resource, subject_peer, epoch }
+        Self { action, resource, subject_peer, rules: None, epoch }
+    }
+
+    pub(super) fn by(self, rules: RuleIds) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// Uses the permit up for the effect that is about to happen.
@@ -76,6 +85,12 @@ impl Permit {
     #[must_use]
     pub const fn subject_peer(&self) -> Option<PeerId> {
         self.subject_peer
+    }
+
+    /// The rules that allowed it; none where nothing forbids it.
+    #[must_use]
+    pub fn rules(&self) -> &[std::sync::Arc<str>] {
+        self.rules.as_deref().unwrap_or_default()
     }
 
     /// The rule set that gave it.

@@ -1,14 +1,19 @@
-//! The rule set and how it judges: profile `open`, plus allow and deny lists.
+//! The rule set and how it judges: allow and deny lists, and behind them an engine or profile `open`.
 //! Invariant: deny beats allow; a snapshot never changes, a new one has a higher epoch.
 //! Not here: files and their syntax; the shell parses and swaps snapshots.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use libp2p_identity::PeerId;
 
 use super::subject::{ip_of, is_circuit, target_of};
-use super::{Action, Cidr, Denial, Permit, Resource, Subject, Verdict};
+use super::{
+    Access, Action, Cidr, Denial, Engine, Objection, Permit, Question, Resource, Ruling, Subject,
+    Trust, Verdict,
+};
 use crate::limits::POLICY_RULES_MAX;
 
 const DENY_PEERS: &str = "deny.peers";
@@ -62,9 +67,11 @@ pub enum RulesError {
 }
 
 /// An immutable rule set. Its holder swaps the whole set, never a part.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PolicySet {
     rules: Rules,
+    trust: Trust,
+    engine: Option<Arc<dyn Engine>>,
     epoch: u64,
 }
 
@@ -77,8 +84,26 @@ impl PolicySet {
 
     /// The profile `open` with these lists. Epochs rise by one with every change.
     #[must_use]
-    pub const fn from_rules(rules: Rules, epoch: u64) -> Self {
-        Self { rules, epoch }
+    pub fn from_rules(rules: Rules, epoch: u64) -> Self {
+        Self { rules, trust: Trust::open(), engine: None, epoch }
+    }
+
+    /// The same, in this network and with this trust.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
+    }
+
+    /// The same, with an engine for what the lists do not decide.
+    #[must_use]
+    pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
+    }
+
+    /// Which network this is, and whom it trusts.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The number of this rule set.
@@ -93,22 +118,68 @@ impl PolicySet {
         &self.rules
     }
 
-    /// May `subject` do `action` on `resource`?
+    /// What strangers get.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.engine.as_ref().map_or(Access::Open, |engine| engine.access())
+    }
+
+    /// May the subject do the action on the resource?
     ///
     /// A subject without a proven key may only try to connect. Remote peers never get what belongs to
-    /// the operator. Whoever a deny list names, as subject or as (part of) the resource, gets and
-    /// is given nothing; the operator may still administer the named one, such as hang up on it.
-    /// The allow lists decide about connections and what happens on them.
-    pub fn authorize(&self, subject: &Subject, action: Action, resource: &Resource) -> Verdict {
-        match self.objection(subject, action, resource) {
-            Some(rule) => Verdict::Deny(Denial { action, rule, epoch: self.epoch }),
+    /// the operator, unless an engine says so. Whoever a deny list names, as subject or as (part of)
+    /// the resource, gets and is given nothing; the operator may still administer the named one, such
+    /// as hang up on it. The allow lists decide about connections and what happens on them.
+    pub fn authorize(&self, question: &Question<'_>) -> Verdict {
+        let Question { subject, action, resource, .. } = *question;
+        if let Some(rule) = self.listed(subject, action, resource) {
+            return self.deny(action, Cow::Borrowed(rule), None, true);
+        }
+        let ruled = match &self.engine {
+            // Nobody is proven yet, so no rule of an engine can speak of anybody.
+            Some(engine) if !matches!(subject, Subject::Address(_)) => engine.rule(question),
+            Some(_) | None => return self.judge_openly(subject, action, resource),
+        };
+        match ruled {
+            Ruling::Allow(by) => Verdict::Allow(
+                Permit::mint(action, resource.clone(), subject.peer(), self.epoch).by(by),
+            ),
+            Ruling::Deny(Objection { rules, reason }) => {
+                let forbidden = !rules.is_empty();
+                let rule = rules.first().map_or(Cow::Borrowed(Denial::NO_RULE), |rule| {
+                    Cow::Owned(rule.as_ref().to_owned())
+                });
+                self.deny(action, rule, reason, forbidden)
+            }
+        }
+    }
+
+    fn judge_openly(&self, subject: &Subject, action: Action, resource: &Resource) -> Verdict {
+        let denied = match subject {
+            Subject::Peer { .. } if action.is_operators() => Some(OPERATOR_ONLY),
+            Subject::Peer { .. } if action.needs_grant() => Some(GRANT_MISSING),
+            Subject::Peer { .. } | Subject::Local | Subject::Address(_) => None,
+        };
+        match denied {
+            Some(rule) => self.deny(action, Cow::Borrowed(rule), None, false),
             None => {
                 Verdict::Allow(Permit::mint(action, resource.clone(), subject.peer(), self.epoch))
             }
         }
     }
 
-    fn objection(
+    fn deny(
+        &self,
+        action: Action,
+        rule: Cow<'static, str>,
+        reason: Option<Arc<str>>,
+        forbidden: bool,
+    ) -> Verdict {
+        Verdict::Deny(Denial { action, rule, reason, forbidden, epoch: self.epoch })
+    }
+
+    /// The list that forbids it.
+    fn listed(
         &self,
         subject: &Subject,
         action: Action,
@@ -153,6 +224,9 @@ impl PolicySet {
             | Resource::Protocol(_)
             | Resource::Topic(_)
             | Resource::Key(_)
+            | Resource::Content(_)
+            | Resource::Mailbox(_)
+            | Resource::Route(_)
             | Resource::Admin => false,
         };
         (!welcome).then_some(ALLOW_LISTS)
@@ -175,12 +249,6 @@ impl PolicySet {
         id: PeerId,
         direct: Option<IpAddr>,
     ) -> Option<&'static str> {
-        if action.is_operators() {
-            return Some(OPERATOR_ONLY);
-        }
-        if action.needs_grant() {
-            return Some(GRANT_MISSING);
-        }
         let welcome = !action.is_connections()
             || !self.is_selective()
             || self.rules.allow_peers.contains(&id)

@@ -78,6 +78,12 @@ pub enum Resource {
     Key(Vec<u8>),
     /// A relay.
     Relay(PeerId),
+    /// Content, by its id.
+    Content(String),
+    /// The mailbox of a peer.
+    Mailbox(PeerId),
+    /// The way of envelopes to a peer.
+    Route(PeerId),
     /// The control interface.
     Admin,
 }
@@ -86,11 +92,16 @@ impl Resource {
     /// Every peer that the resource names.
     pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
         let (one, address) = match self {
-            Self::Peer(id) | Self::Relay(id) => (Some(*id), None),
-            Self::Address(address) => (None, Some(address)),
-            Self::Node | Self::Protocol(_) | Self::Topic(_) | Self::Key(_) | Self::Admin => {
-                (None, None)
+            Self::Peer(id) | Self::Relay(id) | Self::Mailbox(id) | Self::Route(id) => {
+                (Some(*id), None)
             }
+            Self::Address(address) => (None, Some(address)),
+            Self::Node
+            | Self::Protocol(_)
+            | Self::Topic(_)
+            | Self::Key(_)
+            | Self::Content(_)
+            | Self::Admin => (None, None),
         };
         one.into_iter().chain(address.into_iter().flat_map(peers_in))
     }
@@ -105,6 +116,9 @@ impl Resource {
             | Self::Topic(_)
             | Self::Key(_)
             | Self::Relay(_)
+            | Self::Content(_)
+            | Self::Mailbox(_)
+            | Self::Route(_)
             | Self::Admin => None,
         };
         address.into_iter().flat_map(ips_in)

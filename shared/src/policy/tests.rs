@@ -23,22 +23,21 @@ fn rules(allow: &[PeerId], deny: &[PeerId], allow_nets: &[&str], deny_nets: &[&s
     PolicySet::from_rules(rules, 7)
 }
 
-fn rule_of(
-    set: &PolicySet,
-    subject: &Subject,
-    action: Action,
-    resource: &Resource,
-) -> &'static str {
-    match set.authorize(subject, action, resource) {
+fn judged(set: &PolicySet, subject: &Subject, action: Action, resource: &Resource) -> Verdict {
+    set.authorize(&Question { subject, action, resource, held: &Held::default(), now_ms: 0 })
+}
+
+fn rule_of(set: &PolicySet, subject: &Subject, action: Action, resource: &Resource) -> String {
+    match judged(set, subject, action, resource) {
         Verdict::Allow(permit) => {
             assert_eq!((permit.action(), permit.epoch()), (action, 7));
             assert_eq!(permit.subject_peer(), subject.peer());
             assert_eq!(permit.redeem(action, resource), Ok(()));
-            "-"
+            "-".to_owned()
         }
         Verdict::Deny(denial) => {
             assert_eq!((denial.action, denial.epoch), (action, 7));
-            denial.rule
+            denial.rule.into_owned()
         }
     }
 }
@@ -240,7 +239,7 @@ fn action_names_are_the_published_ones() {
 fn a_permit_covers_its_action_on_its_resource_only() {
     let set = PolicySet::open();
     let topic = Resource::Topic("peerloom/open/lobby".into());
-    let permit = || set.authorize(&Subject::Local, Action::TopicPublish, &topic).permit().unwrap();
+    let permit = || judged(&set, &Subject::Local, Action::TopicPublish, &topic).permit().unwrap();
     assert_eq!(permit().resource(), &topic);
     assert_eq!(permit().redeem(Action::TopicPublish, &topic), Ok(()));
     let mismatch = |wanted| Err(PermitMismatch { granted: Action::TopicPublish, wanted });
@@ -252,7 +251,7 @@ fn a_permit_covers_its_action_on_its_resource_only() {
 #[test]
 fn denials_say_what_and_why() {
     let set = rules(&[], &[peer(1)], &[], &[]);
-    let verdict = set.authorize(&Subject::author(peer(1)), Action::DhtPut, &Resource::Node);
+    let verdict = judged(&set, &Subject::author(peer(1)), Action::DhtPut, &Resource::Node);
     assert!(!verdict.is_allowed());
     let denial = verdict.permit().unwrap_err();
     assert_eq!(denial.to_string(), "the rule deny.peers of rule set 7 forbids dht.put");
