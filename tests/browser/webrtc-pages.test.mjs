@@ -123,6 +123,37 @@ test(
 )
 
 test(
+  'two pages: small requests in both directions end while bulk data flows in one',
+  { timeout: 120_000 },
+  checked(async () => {
+    const [caller, called] = await pair()
+    for (const [from, to] of [
+      [caller, called],
+      [called, caller],
+    ]) {
+      let flows = true
+      const bulk = from.command('sink', to.id, 96 * MIB).finally(() => (flows = false))
+      const times = []
+      const ask = async (one, other, command) => {
+        while (flows) {
+          const start = performance.now()
+          await one.command(command, other.id, 1)
+          times.push(performance.now() - start)
+        }
+      }
+      await Promise.all([ask(from, to, 'rr'), ask(to, from, 'rr'), ask(from, to, 'ping'), ask(to, from, 'ping')])
+      assert.equal((await bulk).bytes, 96 * MIB)
+      const longest = Math.round(Math.max(...times))
+      console.log(`# ${times.length} requests beside ${(await bulk).mibPerSecond.toFixed(1)} MiB/s; longest ${longest} ms`)
+      assert.ok(times.length >= 8, `only ${times.length} requests ended`)
+      assert.ok(longest < 10_000, `a request took ${longest} ms`)
+    }
+    await served(caller, called)
+    clean(caller, called)
+  }),
+)
+
+test(
   'two pages: 256 MiB one way, then both ways at once',
   { timeout: 240_000 },
   checked(async () => {
@@ -170,7 +201,8 @@ test(
     const took = ends.map(({ ms }) => Math.round(ms - start))
     console.log(`# after ${took} ms: ${JSON.stringify([...ends.map(({ error }) => error), servedEnd.error])}`)
     for (const end of ends) {
-      // A stream on which the two had not agreed yet ends with the second.
+      // A stream on which the two had not agreed yet ends with the second: bulk data flows both ways here, and then
+      // Chromium may let one direction wait (webrtc/README.md, "Honest limits").
       assert.match(end.error ?? JSON.stringify(end.value), /the stream broke after \d+ bytes: |no stream: timed out/)
       assert.ok(end.ms - start < NOTICED_MS, `noticed after ${took} ms`)
     }
