@@ -13,6 +13,7 @@ mod prefix;
 mod read;
 mod revocation;
 mod rights;
+mod role;
 mod verify;
 
 pub use actions::ActionSet;
@@ -27,6 +28,7 @@ pub use revocation::{
     Entry, Freshness, Hit, Reason, RevocationError, RevocationList, Revocations, SignedList, Target,
 };
 pub use rights::{Limit, Rights};
+pub use role::{Role, UnknownRole};
 pub use verify::{Context, Owner, verify};
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 //! Not here: framing of streams, signatures (libp2p's), who may send what.
 
 mod announcement;
+mod auth;
 mod post;
 mod room;
 pub mod text;
 
 pub use announcement::Announcement;
+pub use auth::{AuthAnswer, AuthRequest, AuthStatus};
 pub use post::{Post, PostKind};
 pub use room::{RoomName, RoomNameError, UC_DISCOVERY_TOPIC, UC_ROOM, room_of_topic, room_topic};
 

@@ -55,6 +55,15 @@ impl Chain {
         Ok(rights)
     }
 
+    /// Checks a chain again whose signatures were found right before: everything else may have changed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As for [`verify`](Self::verify), without faults of keys and signatures.
+    pub fn verify_again(&self, context: &Context<'_>) -> Result<Rights, GrantError> {
+        self.examine(context)
+    }
+
     /// All checks but those of keys and signatures: some microseconds.
     pub(super) fn examine(&self, context: &Context<'_>) -> Result<Rights, GrantError> {
         self.each(|link| check_network(link.body(), context.network))?;

@@ -52,3 +52,31 @@ pub const GRANT_TOTAL_BURST: u32 = 2_000;
 /// Peers whose verified grants are kept, connected or not: four connections' worth of the largest
 /// profile, so that whoever comes back need not prove itself before it is served.
 pub const HELD_PEERS_MAX: usize = 4_096;
+
+// ---- Showing grants: `/peerloom/auth/1` -------------------------------------------------------
+
+/// A request that shows grants, in bytes: six full chains and what stands around them.
+pub const AUTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// The answer to it, in bytes: numbers, and a reason of [`AUTH_REASON_CHARS_MAX`] characters.
+pub const AUTH_ANSWER_BYTES_MAX: usize = 1_024;
+/// Chains that one peer shows or is issued at a time: network, some rooms, a mailbox.
+pub const AUTH_CHAINS_MAX: usize = 6;
+/// The reason in an answer, in characters: one sentence.
+pub const AUTH_REASON_CHARS_MAX: usize = 128;
+/// How long one exchange may take, in ms.
+pub const AUTH_EXCHANGE_MS: u64 = 5_000;
+/// Exchanges that one connection may have open towards us: one, and one that follows it.
+pub const AUTH_STREAMS_MAX: usize = 2;
+/// How long a stranger may stay where strangers may not, in ms, to show what it has: the time of one
+/// exchange.
+pub const PROBATION_MS: u64 = 5_000;
+/// Strangers on probation at a time: those who wait must not take the places of members.
+pub const PROBATION_MAX: usize = 64;
+/// The shortest time between two showings to one peer, in ms.
+pub const AUTH_AGAIN_MS_MIN: u64 = 10_000;
+/// The longest, in ms: rules change, and the page should show it within the hour.
+pub const AUTH_AGAIN_MS_MAX: u64 = 3_600_000;
+/// Holders counted for one invite: as many as `max_uses` can say is more than anybody lists.
+pub const GRANT_HOLDERS_MAX: usize = 1_024;
+/// Invites of our own whose uses are counted.
+pub const GRANT_COUNTED_MAX: usize = 1_024;

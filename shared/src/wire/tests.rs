@@ -7,10 +7,13 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::announcement::AnnouncementWire;
+use super::auth::AnswerWire;
 use super::post::PostWire;
 use super::text::{clean_label, clean_name, clean_text};
 use super::*;
+use crate::grant::ActionSet;
 use crate::limits::*;
+use crate::policy::{Access, Class};
 
 fn key(seed: u8) -> PublicKey {
     Keypair::ed25519_from_bytes([seed; 32]).unwrap().public()
@@ -374,6 +377,91 @@ proptest! {
             if let Ok(room) = name.parse::<RoomName>() {
                 prop_assert_eq!(room_of_topic(&room_topic(&room)), Some(room));
             }
+        }
+    }
+}
+
+// ---- Auth --------------------------------------------------------------------------------------
+
+fn auth_request() -> AuthRequest {
+    let (grants, issued) = (vec![vec![1; 300], vec![2; GRANT_CHAIN_BYTES_MAX]], vec![vec![3; 9]]);
+    AuthRequest { network: [7; 32], grants, class: Class::Browser, issued }
+}
+
+fn auth_answer(reason: Option<String>) -> AuthAnswer {
+    AuthAnswer {
+        status: AuthStatus::Denied,
+        allowed: ActionSet::from_bits(5),
+        expires_ms: Some(9),
+        epoch: 3,
+        access: Access::Friends,
+        reason,
+    }
+}
+
+#[test]
+fn auth_messages_read_back() {
+    let request = auth_request();
+    assert_eq!(AuthRequest::decode(&request.encode()), Ok(request));
+    for status in [
+        AuthStatus::Ok,
+        AuthStatus::Busy,
+        AuthStatus::Denied,
+        AuthStatus::Malformed,
+        AuthStatus::Unsupported,
+        AuthStatus::Expired,
+    ] {
+        for access in Access::ALL {
+            let answer = AuthAnswer { status, access, ..auth_answer(Some("link 0".to_owned())) };
+            assert_eq!(AuthAnswer::decode(&answer.encode()), Ok(answer));
+        }
+    }
+}
+
+#[test]
+fn auth_messages_are_bounded() {
+    let too_many = AuthRequest { grants: vec![vec![1]; AUTH_CHAINS_MAX + 1], ..auth_request() };
+    let too_long =
+        AuthRequest { issued: vec![vec![1; GRANT_CHAIN_BYTES_MAX + 1]], ..auth_request() };
+    for request in [too_many, too_long] {
+        let refused = AuthRequest::decode(&request.encode());
+        assert!(matches!(refused, Err(WireError::TooLarge { .. })), "{refused:?}");
+    }
+    let fits = padded(auth_request().encode(), AUTH_REQUEST_BYTES_MAX);
+    assert_eq!(AuthRequest::decode(&fits), Ok(auth_request()));
+    assert!(
+        AuthRequest::decode(&padded(auth_request().encode(), AUTH_REQUEST_BYTES_MAX + 1)).is_err()
+    );
+    let full = AuthRequest {
+        grants: vec![vec![1; GRANT_CHAIN_BYTES_MAX]; AUTH_CHAINS_MAX],
+        issued: vec![],
+        ..auth_request()
+    };
+    assert_eq!(AuthRequest::decode(&full.encode()), Ok(full), "six full chains fit");
+    // An endless reason is cut by the one who sends it, and made safe by the one who reads it.
+    let answer = auth_answer(Some("x\u{202e}".repeat(9_999)));
+    let read = AuthAnswer::decode(&answer.encode()).unwrap();
+    assert_eq!(read.reason, Some("x".repeat(AUTH_REASON_CHARS_MAX)));
+    let largest = auth_answer(Some("\u{10348}".repeat(AUTH_REASON_CHARS_MAX)));
+    let largest = AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), ..largest };
+    assert!(largest.encode().len() <= AUTH_ANSWER_BYTES_MAX);
+}
+
+#[test]
+fn an_empty_answer_is_no_success() {
+    assert!(AuthAnswer::decode(b"").is_err(), "no access");
+    let unset = AnswerWire { access: 1, ..AnswerWire::default() };
+    assert_eq!(AuthAnswer::decode(&unset.encode_to_vec()).unwrap().status, AuthStatus::Malformed);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_as_auth_messages_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+        if let Ok(request) = AuthRequest::decode(&bytes) {
+            prop_assert_eq!(AuthRequest::decode(&request.encode()), Ok(request));
+        }
+        if let Ok(answer) = AuthAnswer::decode(&bytes) {
+            prop_assert_eq!(AuthAnswer::decode(&answer.encode()), Ok(answer));
         }
     }
 }

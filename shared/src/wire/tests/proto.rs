@@ -7,10 +7,12 @@ use libp2p_identity::Keypair;
 use prost::Message;
 
 use crate::wire::announcement::AnnouncementWire;
+use crate::wire::auth::{AnswerWire, RequestWire};
 use crate::wire::post::PostWire;
 use crate::wire::{Post, PostKind};
 
 const POST: &str = include_str!("../../../proto/post.proto");
+const AUTH: &str = include_str!("../../../proto/auth.proto");
 const ANNOUNCEMENT: &str = include_str!("../../../proto/announcement.proto");
 
 /// A field as the text states it: number to (type, name).
@@ -60,7 +62,7 @@ fn fields_of(mut bytes: &[u8]) -> Vec<(u32, u8, Vec<u8>)> {
 fn wire_type(kind: &str) -> u8 {
     match kind {
         "uint32" | "uint64" | "Kind" => 0,
-        "bytes" | "repeated bytes" => 2,
+        "bytes" | "repeated bytes" | "string" => 2,
         other => panic!("the reader does not know {other}"),
     }
 }
@@ -126,4 +128,53 @@ fn the_code_writes_announcements_as_the_file_says() {
     }
     assert_eq!(stated[&2].0, "repeated bytes");
     assert_eq!(stated.len(), 2);
+}
+
+#[test]
+fn the_code_writes_auth_messages_as_the_file_says() {
+    let number = |value: u64| value.to_be_bytes().to_vec();
+    let request = RequestWire {
+        network: b"network".to_vec(),
+        grants: vec![b"grants".to_vec()],
+        features: 3,
+        class: 4,
+        issued: vec![b"issued".to_vec()],
+    };
+    let answer = AnswerWire {
+        status: 1,
+        allowed: 2,
+        expires_ms: 3,
+        epoch: 4,
+        access: 5,
+        reason: "reason".to_owned(),
+    };
+    let text = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
+    let requested = BTreeMap::from([
+        text("network"),
+        text("grants"),
+        ("features".to_owned(), number(3)),
+        ("class".to_owned(), number(4)),
+        text("issued"),
+    ]);
+    let answered = BTreeMap::from([
+        ("status".to_owned(), number(1)),
+        ("allowed".to_owned(), number(2)),
+        ("expires_ms".to_owned(), number(3)),
+        ("epoch".to_owned(), number(4)),
+        ("access".to_owned(), number(5)),
+        text("reason"),
+    ]);
+    for (head, bytes, expected) in [
+        ("message Request", request.encode_to_vec(), requested),
+        ("message Answer", answer.encode_to_vec(), answered),
+    ] {
+        let stated = block(AUTH, head);
+        let found = fields_of(&bytes);
+        assert_eq!((found.len(), found.len()), (stated.len(), expected.len()));
+        for (number, found_type, contents) in found {
+            let (kind, name) = &stated[&number];
+            assert_eq!(found_type, wire_type(kind), "{name}");
+            assert_eq!(contents, expected[name], "{name}");
+        }
+    }
 }

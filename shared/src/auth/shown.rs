@@ -1,0 +1,215 @@
+//! The answering side: what peers showed, verified, and verified again when what it rests on changes.
+//! Invariant: signatures are checked once a chain; everything else again with every change.
+//! Not here: asking others (`asking`).
+
+use std::sync::Arc;
+
+use libp2p_identity::PeerId;
+
+use super::{Auth, Output, Refusal};
+use crate::defence::group::Group;
+use crate::grant::{Audience, Chain, Context, Freshness, GrantId, Key, Limit, Rights};
+use crate::limits::GRANT_HOLDERS_MAX;
+use crate::policy::{Class, Held};
+use crate::time::Now;
+use crate::wire::{AuthRequest, AuthStatus};
+
+/// What one peer has shown that counted.
+#[derive(Debug)]
+pub(super) struct Shown {
+    class: Class,
+    chains: Vec<Chain>,
+    /// When the first of them ends, Unix time in ms with the tolerance.
+    ends_ms: Option<u64>,
+}
+
+impl Auth {
+    /// A peer showed grants: answers, and takes over what counts.
+    pub(super) fn judge(
+        &mut self,
+        now: Now,
+        ticket: u64,
+        (peer, source): (PeerId, Group),
+        request: AuthRequest,
+    ) {
+        let mut refusal = None;
+        let mut chains = Vec::new();
+        let mut rights = Vec::new();
+        if request.network == self.trust.network {
+            for bytes in &request.grants {
+                match self.check(now, &peer, &source, bytes) {
+                    Ok((chain, right)) => {
+                        if self.issued_by_us(&chain) {
+                            self.outputs.push_back(Output::Arrived {
+                                peer,
+                                chain: chain.clone(),
+                                rights: Arc::clone(&right),
+                            });
+                        }
+                        chains.push(chain);
+                        rights.push(right);
+                    }
+                    Err(error) => refusal = refusal.or(Some(error)),
+                }
+            }
+        } else if !request.grants.is_empty() {
+            refusal = Some(Refusal::OtherNetwork);
+        }
+        // Too busy to look is no reason to forget what was proven.
+        let keep = refusal == Some(Refusal::Busy) && chains.is_empty();
+        if !keep {
+            self.hold(now, peer, Shown { class: request.class, chains, ends_ms: None }, rights);
+        }
+        let expires_ms = self.shown.get(&peer).and_then(|shown| shown.ends_ms);
+        let status = refusal.map_or(AuthStatus::Ok, |refusal| refusal.status());
+        let reason = refusal.map(|refusal| refusal.to_string());
+        self.outputs.push_back(Output::Answer { ticket, peer, status, reason, expires_ms });
+    }
+
+    fn check(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        source: &Group,
+        bytes: &[u8],
+    ) -> Result<(Chain, Arc<Rights>), Refusal> {
+        let holder = Audience::of_peer(peer).ok_or(Refusal::OtherNetwork)?;
+        let context = Context {
+            network: &self.trust.network,
+            now_ms: now.unix_ms,
+            holder,
+            roots: &self.trust.roots,
+            owners: &[],
+            revocations: &self.revocations,
+        };
+        let rights = self.checked.check(now.mono, source.clone(), bytes, &context)?;
+        let chain = Chain::decode(bytes)?;
+        self.admit(now, &chain, &rights)?;
+        self.follow_issuers(&chain);
+        Ok((chain, rights))
+    }
+
+    /// What verification does not know: how current the lists are, and how often a link was used.
+    fn admit(&mut self, now: Now, chain: &Chain, rights: &Rights) -> Result<(), Refusal> {
+        let stale = matches!(
+            self.revocations.freshness(&rights.root(), now.unix_ms),
+            Freshness::Stale { .. }
+        );
+        if stale && self.access.asks_first() {
+            return Err(Refusal::Stale);
+        }
+        for limit in rights.limits() {
+            if self.issuers.contains(&limit.issuer) {
+                self.count(chain, limit)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The use of a limited link of ours, by whom the next link names.
+    fn count(&mut self, chain: &Chain, limit: &Limit) -> Result<(), Refusal> {
+        let place = chain.links().position(|link| link.id() == limit.id).unwrap_or_default();
+        let next = chain.links().nth(place.saturating_add(1));
+        let holder = next.unwrap_or_else(|| chain.last()).terms().audience.key();
+        let known = self.counted.get(&limit.id);
+        if known.is_some_and(|holders| holders.contains(&holder)) {
+            return Ok(());
+        }
+        let used = known.map_or(0, std::collections::BTreeSet::len);
+        if used >= usize::from(limit.max_uses) || used >= GRANT_HOLDERS_MAX {
+            return Err(Refusal::UsedUp { link: place, max: limit.max_uses });
+        }
+        self.note_use(limit.id, holder);
+        self.outputs.push_back(Output::Count { id: limit.id, holder });
+        Ok(())
+    }
+
+    pub(super) fn note_use(&mut self, id: GrantId, holder: Key) {
+        match self.counted.get_mut(&id) {
+            Some(holders) => {
+                holders.insert(holder);
+            }
+            None => {
+                self.counted.insert(id, [holder].into());
+            }
+        }
+    }
+
+    /// Lists of whoever issued a link count from now on. Where there is no room left for another
+    /// issuer, its lists are not kept; its grants end by themselves.
+    fn follow_issuers(&mut self, chain: &Chain) {
+        for link in chain.links() {
+            if self.revocations.follow(link.body().issuer).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the chain came about by an invite that we issued: then the last link but one goes to an
+    /// invite's key, from a key of ours.
+    fn issued_by_us(&self, chain: &Chain) -> bool {
+        let place = chain.len().checked_sub(2);
+        place.and_then(|place| chain.links().nth(place)).is_some_and(|link| {
+            matches!(link.terms().audience, Audience::Invite(_))
+                && self.issuers.contains(&link.body().issuer)
+        })
+    }
+
+    fn hold(&mut self, now: Now, peer: PeerId, shown: Shown, rights: Vec<Arc<Rights>>) {
+        let key = Key::of_peer(&peer);
+        let held = Held {
+            version: 0,
+            class: shown.class,
+            is_root: key.is_some_and(|key| self.trust.roots.contains(&key)),
+            rights: rights.into(),
+        };
+        let ends_ms = held.changes_ms(now.unix_ms);
+        self.next_end_ms = self.next_end_ms.into_iter().chain(ends_ms).min();
+        self.shown.insert(peer, Shown { ends_ms, ..shown });
+        self.outputs.push_back(Output::Hold { peer, held });
+    }
+
+    /// Looks at everything again that was shown: trust, access, lists or the time have changed.
+    pub(super) fn recheck(&mut self, now: Now) {
+        let all: Vec<PeerId> = self.shown.iter().map(|(peer, _)| *peer).collect();
+        for peer in all {
+            self.recheck_one(now, peer);
+        }
+    }
+
+    fn recheck_one(&mut self, now: Now, peer: PeerId) {
+        let Some(Shown { class, chains, .. }) = self.shown.remove(&peer) else { return };
+        let Some(holder) = Audience::of_peer(&peer) else { return };
+        let (mut kept, mut rights) = (Vec::new(), Vec::new());
+        for chain in chains {
+            let context = Context {
+                network: &self.trust.network,
+                now_ms: now.unix_ms,
+                holder,
+                roots: &self.trust.roots,
+                owners: &[],
+                revocations: &self.revocations,
+            };
+            let Ok(right) = chain.verify_again(&context) else { continue };
+            if self.admit(now, &chain, &right).is_ok() {
+                kept.push(chain);
+                rights.push(Arc::new(right));
+            }
+        }
+        self.hold(now, peer, Shown { class, chains: kept, ends_ms: None }, rights);
+    }
+
+    /// Takes ended grants from their holders, so that their connections are judged again.
+    pub(super) fn expire(&mut self, now: Now) {
+        if self.next_end_ms.is_none_or(|end| end > now.unix_ms) {
+            return;
+        }
+        let ended = |shown: &Shown| shown.ends_ms.is_some_and(|end| end <= now.unix_ms);
+        let over: Vec<PeerId> =
+            self.shown.iter().filter(|(_, shown)| ended(shown)).map(|(peer, _)| *peer).collect();
+        for peer in over {
+            self.recheck_one(now, peer);
+        }
+        self.next_end_ms = self.shown.values().filter_map(|shown| shown.ends_ms).min();
+    }
+}
