@@ -134,14 +134,14 @@ test(
       let flows = true
       const bulk = from.command('sink', to.id, 96 * MIB).finally(() => (flows = false))
       const times = []
-      const ask = async (one, other, command) => {
+      const ask = async (one, other) => {
         while (flows) {
           const start = performance.now()
-          await one.command(command, other.id, 1)
+          await one.command('rr', other.id, 1)
           times.push(performance.now() - start)
         }
       }
-      await Promise.all([ask(from, to, 'rr'), ask(to, from, 'rr'), ask(from, to, 'ping'), ask(to, from, 'ping')])
+      await Promise.all([ask(from, to), ask(to, from), ask(from, to), ask(to, from)])
       assert.equal((await bulk).bytes, 96 * MIB)
       const longest = Math.round(Math.max(...times))
       console.log(`# ${times.length} requests beside ${(await bulk).mibPerSecond.toFixed(1)} MiB/s; longest ${longest} ms`)
@@ -174,49 +174,68 @@ test(
   }),
 )
 
+// One direction at a time: in two at once Chromium may let one wait for as long as the other lasts, and then nothing is
+// under way in it when the page closes (webrtc/README.md, "Honest limits").
 test(
-  'a page is closed in the middle: every stream with it ends with an error, and a new call works',
+  'a page is closed while it receives: every stream to it ends with an error, and a new call works',
   { timeout: 120_000 },
   checked(async () => {
     const [stays, goes] = await pair()
-    const outcome = (call) =>
-      call.then(
-        (value) => ({ value }),
-        (error) => ({ error: error.message, ms: performance.now() }),
-      )
-    const pinging = stays.command('ping', goes.id, 20)
-    // Its own streams, and one that the other page calls.
-    const sending = outcome(stays.command('sink', goes.id, LARGE))
     // Not an echo: what a page sends back slower than it comes would overrun, for a browser cannot hold a sender up.
-    const another = outcome(stays.command('sink', goes.id, LARGE - MIB))
-    // It ends with its page: nobody hears how.
-    goes.command('sink', stays.id, LARGE).catch(() => {})
-    // They get under way meanwhile.
-    await pinging
+    const sending = [LARGE, LARGE - MIB].map((size) => outcome(stays.command('sink', goes.id, size)))
+    await stays.command('rr', goes.id, 8)
     const start = performance.now()
     await goes.stop()
-    const ends = await Promise.all([sending, another])
-    const failed = ({ event, command }) => event === 'error' && command === `serve /peerloom-test/sink/1 ${goes.id}`
-    const servedEnd = await stays.event(failed, NOTICED_MS, 'the error of the served stream')
+    const ends = await Promise.all(sending)
     const took = ends.map(({ ms }) => Math.round(ms - start))
-    console.log(`# after ${took} ms: ${JSON.stringify([...ends.map(({ error }) => error), servedEnd.error])}`)
+    console.log(`# after ${took} ms: ${JSON.stringify(ends.map(({ error }) => error))}`)
+    const broke = ({ error }) => /the stream broke after \d+ bytes: /.test(error)
+    assert.ok(ends.some(broke), 'no stream was under way')
     for (const end of ends) {
-      // A stream on which the two had not agreed yet ends with the second: bulk data flows both ways here, and then
-      // Chromium may let one direction wait (webrtc/README.md, "Honest limits").
-      assert.match(end.error ?? JSON.stringify(end.value), /the stream broke after \d+ bytes: |no stream: timed out/)
+      // A stream that waited behind the other's data for the two to agree on it ends as well, before its first byte.
+      assert.ok(broke(end) || end.error === 'sink: no stream: timed out', end.error ?? JSON.stringify(end.value))
       assert.ok(end.ms - start < NOTICED_MS, `noticed after ${took} ms`)
     }
-    assert.match(servedEnd.error, /the stream broke after \d+ bytes: /)
-    const gone = ({ event, peer, transport }) =>
-      event === 'peer-disconnected' && peer === goes.id && transport === 'webrtc'
-    await stays.event(gone, 5_000, 'the end of the connection')
-    const next = await openPage()
-    await next.command('dial', await stays.introduced())
-    assert.equal((await next.command('echo', stays.id, MIB)).bytes, MIB)
-    assert.equal((await stays.command('rr', next.id, 16)).count, 16)
-    clean(stays, next)
+    await callsAgain(stays, goes)
   }),
 )
+
+test(
+  'a page is closed while it sends: the stream from it ends with an error, and a new call works',
+  { timeout: 120_000 },
+  checked(async () => {
+    const [stays, goes] = await pair()
+    // It ends with its page: nobody hears how.
+    goes.command('sink', stays.id, LARGE).catch(() => {})
+    await goes.command('rr', stays.id, 8)
+    const start = performance.now()
+    await goes.stop()
+    const failed = ({ event, command }) => event === 'error' && command === `serve /peerloom-test/sink/1 ${goes.id}`
+    const { error } = await stays.event(failed, NOTICED_MS, 'the error of the served stream')
+    console.log(`# after ${Math.round(performance.now() - start)} ms: ${error}`)
+    assert.match(error, /the stream broke after \d+ bytes: /)
+    await callsAgain(stays, goes)
+  }),
+)
+
+/** How a call ended, and when. */
+const outcome = (call) =>
+  call.then(
+    (value) => ({ value, ms: performance.now() }),
+    (error) => ({ error: error.message, ms: performance.now() }),
+  )
+
+/** A page whose other side is gone knows it, and takes the call of a new page. */
+async function callsAgain(stays, goes) {
+  const gone = ({ event, peer, transport }) =>
+    event === 'peer-disconnected' && peer === goes.id && transport === 'webrtc'
+  await stays.event(gone, 5_000, 'the end of the connection')
+  const next = await openPage()
+  await next.command('dial', await stays.introduced())
+  assert.equal((await next.command('echo', stays.id, MIB)).bytes, MIB)
+  assert.equal((await stays.command('rr', next.id, 16)).count, 16)
+  clean(stays, next)
+}
 
 test(
   'the relay is killed while bytes flow between two pages: they all arrive',
