@@ -52,6 +52,7 @@ impl Observer for Watcher {
             BehaviourEvent::Relay(event) => self.libp2p.record(event),
             BehaviourEvent::Dcutr(event) => self.libp2p.record(event),
             BehaviourEvent::Ping(_)
+            | BehaviourEvent::Auth(_)
             | BehaviourEvent::RelayClient(_)
             | BehaviourEvent::Webrtc(())
             | BehaviourEvent::AutonatClient(_)

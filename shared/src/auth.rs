@@ -108,9 +108,6 @@ pub enum Output {
         /// What to send.
         request: AuthRequest,
     },
-    /// A peer with an access that asks first lets us in since this answer: what it refused before may
-    /// be tried again.
-    LetIn(PeerId),
     /// What a peer allows us has changed.
     Allowed(PeerId),
     /// A grant of ours was used by a new holder: keep it.
@@ -231,11 +228,7 @@ impl Auth {
     }
 
     fn answered(&mut self, now: Now, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
-        let Some(heard) = self.asking.answered(now, peer, answer) else { return };
-        if heard.let_in {
-            self.outputs.push_back(Output::LetIn(peer));
-        }
-        if heard.changed {
+        if self.asking.answered(now, peer, answer) {
             self.outputs.push_back(Output::Allowed(peer));
         }
     }

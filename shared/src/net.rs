@@ -3,6 +3,7 @@
 //! Not here: transports of one platform (each shell builds its own), protocol decisions (machines).
 
 mod address;
+pub mod auth;
 pub mod behaviour;
 pub mod clock;
 pub mod command;
@@ -35,6 +36,8 @@ pub use work::{Lanes, Works};
 
 /// Our Kademlia network, apart from the public one: our record rules cannot hold there.
 pub const KAD_PROTOCOL: &str = "/peerloom/kad/1";
+/// The name under which gossip of every version and dialect is judged.
+pub const GOSSIP_PROTOCOL: &str = "/meshsub";
 /// How peers that a relay connects ask each other for a direct connection.
 pub const SIGNALLING_PROTOCOL: &str = "/webrtc-signaling/0.0.1";
 /// What identify tells as protocol version.

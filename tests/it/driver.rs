@@ -5,111 +5,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{AsyncRead, AsyncWrite};
-use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::{Boxed, MemoryTransport};
-use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
-use libp2p::{Swarm, Transport as _, noise, relay, swarm, yamux};
-use peerloom_node::root::spawn;
 use peerloom_shared::limits::{DRIVER_DRAIN_MS, LANE_WORK_MAX};
-use peerloom_shared::net::behaviour::Halves;
-use peerloom_shared::net::behaviour::Profile;
-use peerloom_shared::net::driver::Parts;
 use peerloom_shared::net::work::PubsubWork;
-use peerloom_shared::net::{
-    Behaviour, Driver, Exit, Judge, NetError, NetHandle, Settings, Works, agent,
-};
+use peerloom_shared::net::{Exit, Judge, NetError};
 use peerloom_shared::policy::{Action, PolicySet, Rules};
 use peerloom_shared::pubsub::Acceptance;
 use peerloom_shared::view::Transport;
 use peerloom_shared::{Multiaddr, PeerId};
 use peerloom_tests::PATIENCE;
-use peerloom_webrtc::backend::native::{Certificate, NativePlatform};
-use peerloom_webrtc::limits::ConnectionLimits;
-use peerloom_webrtc::transport::signalled::{self, SignalledConfig};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 use crate::inside::{eventually, runtime};
+use crate::memory::{Peer, memory_swarm};
 
 const TOPIC: &str = "peerloom/open/lobby";
-
-struct Peer {
-    id: PeerId,
-    net: NetHandle,
-    works: Works,
-    policy: watch::Sender<Arc<PolicySet>>,
-    stop: oneshot::Sender<()>,
-    end: JoinHandle<Exit>,
-}
-
-fn secured<T>(transport: T, keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
-where
-    T: libp2p::Transport + Send + Unpin + 'static,
-    T::Output: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    T::Error: Send + Sync + 'static,
-    T::Dial: Send + 'static,
-    T::ListenerUpgrade: Send + 'static,
-{
-    transport
-        .upgrade(Version::V1Lazy)
-        .authenticate(noise::Config::new(keypair).expect("keys"))
-        .multiplex(yamux::Config::default())
-        .boxed()
-}
-
-fn memory_swarm(keypair: &Keypair, judge: &Judge) -> Swarm<Behaviour> {
-    let local = keypair.public().to_peer_id();
-    let (relay_transport, relay_client) = relay::client::new(local);
-    let settings = Settings {
-        keypair: keypair.clone(),
-        profile: Profile::Edge,
-        agent: agent("native"),
-        mdns: false,
-        seed: 7,
-    };
-    let transport = secured(relay_transport, keypair)
-        .or_transport(secured(MemoryTransport::default(), keypair))
-        .map(|output, _| output.into_inner())
-        .boxed();
-    // Nobody is introduced over the memory transport.
-    let certificate = Certificate::generate().expect("made");
-    let platform = NativePlatform { certificate, limits: ConnectionLimits::DEFAULT };
-    let (_, webrtc) = signalled::new(platform, SignalledConfig::default());
-    let halves = Halves { relay_client, webrtc };
-    let behaviour = Behaviour::new(&settings, halves, judge).expect("a behaviour");
-    Swarm::new(transport, behaviour, local, swarm::Config::with_tokio_executor())
-}
-
-impl Peer {
-    /// Must run inside a runtime.
-    fn start() -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let (policy, rules) = watch::channel(Arc::new(PolicySet::open()));
-        let judge = Judge::new(rules);
-        let swarm = memory_swarm(&keypair, &judge);
-        let Parts { driver, handle, works, .. } = Driver::parts(swarm, judge, true, None);
-        let (stop, stopped) = oneshot::channel::<()>();
-        // A stop that is dropped unused never comes.
-        let end = spawn(driver.run(async move {
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }));
-        Self { id: keypair.public().to_peer_id(), net: handle, works, policy, stop, end }
-    }
-
-    async fn listen(&self) -> Multiaddr {
-        let at = self.net.listen("/memory/0".parse().expect("an address")).await;
-        at.expect("listens").with(Protocol::P2p(self.id))
-    }
-
-    fn follows(&self, peer: PeerId) -> bool {
-        self.net.state().topics.get(TOPIC).is_some_and(|peers| peers.contains(&peer))
-    }
-}
 
 /// Two connected peers that follow the same topic and know it of each other.
 async fn pair() -> (Peer, Peer) {
@@ -120,7 +30,7 @@ async fn pair() -> (Peer, Peer) {
     let at = left.listen().await;
     assert_eq!(right.net.dial(None, vec![at], false).await, Ok(left.id));
     eventually("both know whom they speak to", || {
-        (left.follows(right.id) && right.follows(left.id)).then_some(())
+        (left.follows(TOPIC, right.id) && right.follows(TOPIC, left.id)).then_some(())
     })
     .await;
     (left, right)
@@ -218,7 +128,7 @@ fn nobody_is_introduced_to_whom_the_rules_deny() {
         let (policy, rules) = watch::channel(Arc::new(PolicySet::open()));
         let judge = Judge::new(rules);
         let swarm = memory_swarm(&Keypair::generate_ed25519(), &judge);
-        let admits = |peer| swarm.behaviour().webrtc.admits(&peer);
+        let admits = |peer| swarm.behaviour().webrtc.inner().admits(&peer);
         let denials = || {
             let each = judge.decisions().each();
             each.filter(|(action, ..)| *action == Action::ProtocolOpen)

@@ -11,6 +11,7 @@
 )]
 
 mod actors;
+mod admission;
 mod bad_input;
 mod clean_stop;
 mod dht;
@@ -19,6 +20,7 @@ mod driver;
 mod forged;
 mod inside;
 mod introduced;
+mod memory;
 mod mesh;
 mod ping;
 mod policy;

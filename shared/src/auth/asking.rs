@@ -38,13 +38,6 @@ pub struct Allowance {
     pub epoch: u64,
 }
 
-/// What an answer changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
-    pub(super) let_in: bool,
-    pub(super) changed: bool,
-}
-
 #[derive(Debug)]
 struct Peer {
     due: Option<Mono>,
@@ -137,20 +130,21 @@ impl Asking {
         Some((*peer, state.issued.iter().map(Chain::encode).collect()))
     }
 
+    /// Whether what the peer allows us has changed.
     pub(super) fn answered(
         &mut self,
         now: Now,
         peer: PeerId,
         answer: Result<AuthAnswer, Failure>,
-    ) -> Option<Heard> {
-        let state = self.peers.get_mut(&peer)?;
+    ) -> bool {
+        let Some(state) = self.peers.get_mut(&peer) else { return false };
         state.under_way = false;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(Failure::Unsupported) => return None,
+            Err(Failure::Unsupported) => return false,
             Err(Failure::Broken) => {
                 state.due = state.due.or(Some(now.mono.after(AUTH_AGAIN_MS_MIN)));
-                return None;
+                return false;
             }
         };
         state.issued.drain(..state.sent);
@@ -170,15 +164,9 @@ impl Asking {
             reason: answer.reason,
             epoch: answer.epoch,
         };
-        let is_in = |a: &Allowance| a.allowed.contains(crate::policy::Action::ConnectIn);
-        let heard = Heard {
-            let_in: allowance.access.asks_first()
-                && is_in(&allowance)
-                && !before.as_ref().is_some_and(is_in),
-            changed: before.as_ref() != Some(&allowance),
-        };
+        let changed = before.as_ref() != Some(&allowance);
         state.allowance = Some(allowance);
-        Some(heard)
+        changed
     }
 
     pub(super) fn next_due(&self) -> Option<Mono> {

@@ -100,7 +100,6 @@ fn ask(
             Output::Count { .. } | Output::Arrived { .. } => {}
             other @ (Output::Answer { .. }
             | Output::Ask { .. }
-            | Output::LetIn(_)
             | Output::Allowed(_)
             | Output::Received(_)) => panic!("{other:?}"),
         }
@@ -328,7 +327,7 @@ fn grants_are_shown_once_and_again_when_it_is_time() {
     let first = AuthAnswer { expires_ms, ..answer(Access::Closed, &[Action::ConnectIn]) };
     auth.handle(at(0), Input::Answered { peer: peer(2), answer: Ok(first) });
     let said = outputs(&mut auth);
-    assert!(matches!(&said[..], [Output::LetIn(_), Output::Allowed(_)]), "{said:?}");
+    assert!(matches!(&said[..], [Output::Allowed(_)]), "{said:?}");
     assert_eq!(auth.allowance(&peer(2)).unwrap().access, Access::Closed);
     // At half of its life.
     assert_eq!(auth.next_wake(), Some(Mono::from_millis(HOUR / 2)));

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use libp2p_identity::PeerId;
+
 use crate::limits::GRANT_PREFIX_BYTES_MAX;
 use crate::policy::Resource;
 
@@ -83,6 +85,31 @@ impl Prefix {
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         other.covers(self.0.as_bytes())
+    }
+}
+
+impl Prefix {
+    /// The resource of which this prefix is the path; `None` for one that covers several kinds or
+    /// nothing that has a name.
+    #[must_use]
+    pub fn resource(&self) -> Option<Resource> {
+        let peer = |id: &str| id.parse::<PeerId>().ok();
+        match self.0.split_once('/') {
+            None => match self.as_str() {
+                "node" => Some(Resource::Node),
+                "admin" => Some(Resource::Admin),
+                _ => None,
+            },
+            Some(("topic", name)) => Some(Resource::Topic(name.to_owned())),
+            Some(("protocol", id)) => Some(Resource::Protocol(id.to_owned())),
+            Some(("content", id)) => Some(Resource::Content(id.to_owned())),
+            Some(("key", key)) => Some(Resource::Key(key.as_bytes().to_vec())),
+            Some(("peer", id)) => peer(id).map(Resource::Peer),
+            Some(("relay", id)) => peer(id).map(Resource::Relay),
+            Some(("mailbox", id)) => peer(id).map(Resource::Mailbox),
+            Some(("route", id)) => peer(id).map(Resource::Route),
+            Some(_) => None,
+        }
     }
 }
 

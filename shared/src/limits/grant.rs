@@ -70,6 +70,9 @@ pub const AUTH_STREAMS_MAX: usize = 2;
 /// How long a stranger may stay where strangers may not, in ms, to show what it has: the time of one
 /// exchange.
 pub const PROBATION_MS: u64 = 5_000;
+/// How long gossip waits for a peer that says nothing about its protocols, in ms, before it is tried
+/// without: every implementation of libp2p sends identify at once.
+pub const GATED_SILENCE_MS: u64 = 10_000;
 /// Strangers on probation at a time: those who wait must not take the places of members.
 pub const PROBATION_MAX: usize = 64;
 /// The shortest time between two showings to one peer, in ms.

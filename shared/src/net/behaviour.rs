@@ -15,13 +15,14 @@ use libp2p::{PeerId, StreamProtocol, connection_limits, identify, kad, relay};
 #[cfg(not(target_arch = "wasm32"))]
 use libp2p::{autonat, dcutr, mdns};
 
+use super::auth;
 use super::gate::Gate;
 use super::gated::Gated;
 use super::judge::Judge;
 use super::ping;
-use super::{KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
+use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
 use crate::limits;
-use crate::policy::{Action, Resource, Subject};
+use crate::policy::{Action, Class, Resource, Subject};
 
 /// What a peer is for; it sets the sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ impl Profile {
     #[must_use]
     pub fn is_node(self) -> bool {
         self != Self::Browser
+    }
+
+    fn class(self) -> Class {
+        if self.is_node() { Class::Native } else { Class::Browser }
     }
 
     fn inbound_max(self) -> u32 {
@@ -105,18 +110,19 @@ pub struct Behaviour {
     pub limits: connection_limits::Behaviour,
     pub identify: identify::Behaviour,
     pub ping: ping::Behaviour,
+    pub auth: auth::Behaviour,
     pub gossip: Gated<Gossip>,
     pub kad: Gated<kad::Behaviour<MemoryStore>>,
-    pub relay_client: relay::client::Behaviour,
-    pub webrtc: peerloom_webrtc::behaviour::Behaviour,
+    pub relay_client: Gated<relay::client::Behaviour>,
+    pub webrtc: Gated<peerloom_webrtc::behaviour::Behaviour>,
     #[cfg(not(target_arch = "wasm32"))]
-    pub relay: Toggle<relay::Behaviour>,
+    pub relay: Toggle<Gated<relay::Behaviour>>,
     #[cfg(not(target_arch = "wasm32"))]
-    pub dcutr: Toggle<dcutr::Behaviour>,
+    pub dcutr: Toggle<Gated<dcutr::Behaviour>>,
     #[cfg(not(target_arch = "wasm32"))]
-    pub autonat_client: Toggle<autonat::v2::client::Behaviour>,
+    pub autonat_client: Toggle<Gated<autonat::v2::client::Behaviour>>,
     #[cfg(not(target_arch = "wasm32"))]
-    pub autonat_server: Toggle<autonat::v2::server::Behaviour>,
+    pub autonat_server: Toggle<Gated<autonat::v2::server::Behaviour>>,
     #[cfg(not(target_arch = "wasm32"))]
     pub mdns: Toggle<mdns::tokio::Behaviour>,
 }
@@ -145,24 +151,73 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
             ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
-            gossip: Gated::new(gossip, judge.clone(), "/meshsub"),
-            kad: Gated::new(kademlia(local, profile), judge.clone(), KAD_PROTOCOL),
-            relay_client,
-            webrtc: webrtc.admitting(introducing(judge.clone())),
+            auth: auth::Behaviour::new(local, profile.class(), judge.clone()),
+            gossip: gated(gossip, judge, GOSSIP_PROTOCOL).waiting_for(&["/meshsub", "/floodsub"]),
+            kad: gated(kademlia(local, profile), judge, KAD_PROTOCOL),
+            relay_client: gated(relay_client, judge, STOP_PROTOCOL),
+            webrtc: gated(webrtc.admitting(introducing(judge.clone())), judge, SIGNALLING_PROTOCOL)
+                .also_relayed(),
             #[cfg(not(target_arch = "wasm32"))]
             relay: node(profile, || {
-                relay::Behaviour::new(local, super::relay_budget::config(profile, local, judge))
+                let config = super::relay_budget::config(profile, local, judge);
+                gated(relay::Behaviour::new(local, config), judge, HOP_PROTOCOL)
             }),
             #[cfg(not(target_arch = "wasm32"))]
-            dcutr: node(profile, || dcutr::Behaviour::new(local)),
+            dcutr: node(profile, || {
+                gated(dcutr::Behaviour::new(local), judge, DCUTR_PROTOCOL).also_relayed()
+            }),
             #[cfg(not(target_arch = "wasm32"))]
-            autonat_client: node(profile, autonat::v2::client::Behaviour::default),
+            autonat_client: node(profile, || {
+                gated(autonat::v2::client::Behaviour::default(), judge, AUTONAT_PROTOCOL)
+            }),
             #[cfg(not(target_arch = "wasm32"))]
-            autonat_server: node(profile, autonat::v2::server::Behaviour::default),
+            autonat_server: node(profile, || {
+                gated(autonat::v2::server::Behaviour::default(), judge, AUTONAT_PROTOCOL)
+            }),
             #[cfg(not(target_arch = "wasm32"))]
             mdns: mdns(settings, local)?,
         })
     }
+}
+
+/// The name under which both roles of AutoNAT are judged.
+#[cfg(not(target_arch = "wasm32"))]
+const AUTONAT_PROTOCOL: &str = "/libp2p/autonat/2";
+
+impl Behaviour {
+    /// Decides again what a connected peer may speak.
+    pub fn rejudge(&mut self, peer: &PeerId) {
+        self.gossip.rejudge(peer);
+        self.kad.rejudge(peer);
+        self.relay_client.rejudge(peer);
+        self.webrtc.rejudge(peer);
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            if let Some(relay) = self.relay.as_mut() {
+                relay.rejudge(peer);
+            }
+            if let Some(dcutr) = self.dcutr.as_mut() {
+                dcutr.rejudge(peer);
+            }
+            if let Some(client) = self.autonat_client.as_mut() {
+                client.rejudge(peer);
+            }
+            if let Some(server) = self.autonat_server.as_mut() {
+                server.rejudge(peer);
+            }
+        }
+    }
+}
+
+/// As in libp2p's specification of circuit relay v2 and of DCUtR.
+const STOP_PROTOCOL: &str = "/libp2p/circuit/relay/0.2.0/stop";
+#[cfg(not(target_arch = "wasm32"))]
+const HOP_PROTOCOL: &str = "/libp2p/circuit/relay/0.2.0/hop";
+#[cfg(not(target_arch = "wasm32"))]
+const DCUTR_PROTOCOL: &str = "/libp2p/dcutr";
+
+fn gated<B: NetworkBehaviour>(inner: B, judge: &Judge, protocol: &'static str) -> Gated<B> {
+    Gated::new(inner, judge.clone(), protocol)
 }
 
 /// Whom a relay may introduce to us, and us to. Asked for each introduction, because rules change

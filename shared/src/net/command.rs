@@ -24,6 +24,8 @@ pub enum NetCommand {
     Pubsub(PubsubCommand),
     /// Keeping a peer out.
     Gate(GateCommand),
+    /// Grants: ours, and what was taken back.
+    Auth(AuthCommand),
 }
 
 /// Commands about listeners and connections.
@@ -181,6 +183,18 @@ pub enum GateCommand {
     },
 }
 
+/// Commands about grants.
+#[derive(Debug)]
+pub enum AuthCommand {
+    /// Tells the machine something from outside the swarm.
+    Tell {
+        /// Proof for `admin.write`.
+        permit: Permit,
+        /// What.
+        input: Box<crate::auth::Input>,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +222,8 @@ mod tests {
                 | PubsubCommand::Publish { permit, .. }
                 | PubsubCommand::Judge { permit, .. } => permit,
             },
-            NetCommand::Gate(GateCommand::Quarantine { permit, .. }) => permit,
+            NetCommand::Gate(GateCommand::Quarantine { permit, .. })
+            | NetCommand::Auth(AuthCommand::Tell { permit, .. }) => permit,
         }
     }
 

@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, watch};
 #[cfg(target_arch = "wasm32")]
 use web_time::Instant;
 
+use super::auth;
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::clock::instant;
-use super::command::{GateCommand, NetCommand, Reply};
+use super::command::{AuthCommand, GateCommand, NetCommand, Reply};
 use super::handle::{NetError, NetHandle};
 use super::judge::Judge;
 use super::routing::Query;
@@ -144,7 +145,7 @@ impl Driver {
                     None => return Exit::Orphaned,
                 },
                 event = self.swarm.select_next_some() => self.observe(event),
-                () = rules.changed() => self.rejudge(),
+                () = rules.changed() => self.rules_changed(),
             }
             self.publish();
             slice.pause().await;
@@ -161,6 +162,11 @@ impl Driver {
                 if redeem(permit, Action::AdminWrite, &Resource::Admin).is_ok() {
                     self.swarm.behaviour_mut().gate.quarantine(peer, for_ms);
                     self.hang_up(peer);
+                }
+            }
+            NetCommand::Auth(AuthCommand::Tell { permit, input }) => {
+                if redeem(permit, Action::AdminWrite, &Resource::Admin).is_ok() {
+                    self.swarm.behaviour_mut().auth.tell(*input);
                 }
             }
         }
@@ -182,6 +188,7 @@ impl Driver {
         match event {
             BehaviourEvent::Identify(event) => self.lift_identify(event),
             BehaviourEvent::Ping(event) => self.lift_ping(event),
+            BehaviourEvent::Auth(event) => self.lift_auth(event),
             BehaviourEvent::Gossip(event) => self.lift_pubsub(event),
             BehaviourEvent::Kad(event) => self.lift_routing(event),
             BehaviourEvent::RelayClient(event) => self.lift_relay_client(event),
@@ -200,7 +207,35 @@ impl Driver {
         }
     }
 
-    /// Closes what new rules no longer allow.
+    /// What peers have proven, or what they allow us, has changed.
+    fn lift_auth(&mut self, event: auth::Event) {
+        let behaviour = self.swarm.behaviour_mut();
+        match event {
+            auth::Event::Proven(peer) => {
+                behaviour.rejudge(&peer);
+                self.rejudge();
+            }
+            auth::Event::Allowed(peer) => {
+                if let Some(allowance) = behaviour.auth.allowance(&peer) {
+                    self.state.allowances.insert(peer, Arc::new(allowance.clone()));
+                }
+            }
+        }
+    }
+
+    /// New rules are in force: closes what they no longer allow, opens what they allow now.
+    fn rules_changed(&mut self) {
+        let peers: std::collections::BTreeSet<_> =
+            self.state.connections.values().map(|open| open.peer).collect();
+        let behaviour = self.swarm.behaviour_mut();
+        behaviour.auth.policy_changed();
+        for peer in peers {
+            behaviour.rejudge(&peer);
+        }
+        self.rejudge();
+    }
+
+    /// Closes what is no longer allowed.
     fn rejudge(&mut self) {
         for peer in self.swarm.behaviour().gate.unwanted(&self.state) {
             self.hang_up(peer);

@@ -1,17 +1,21 @@
 //! Who may connect at all: the policy's choke point for connections.
-//! Invariant: judged before the handshake by address, after it by PeerId, and again when rules change.
+//! Invariant: judged before the handshake by address, after it by PeerId, and again when rules change or
+//! more is proven; a stranger where strangers may not be has a few seconds to show what it was granted.
 //! Not here: single protocols (`gated`), numbers of connections (libp2p's connection limits).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures_timer::Delay;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm, dummy,
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
@@ -20,7 +24,7 @@ use super::clock::instant;
 use super::judge::Judge;
 use super::{address, state::NetState};
 use crate::bounded::BoundedMap;
-use crate::limits::QUARANTINE_MAX;
+use crate::limits::{PROBATION_MAX, PROBATION_MS, QUARANTINE_MAX};
 use crate::policy::{Action, Denial, Resource, Subject};
 
 /// Why the gate refused a connection.
@@ -32,6 +36,19 @@ pub enum Refused {
     /// Its last work ended in a panic of ours.
     #[error("the peer is in quarantine after its last message broke one of our parts")]
     Quarantine,
+    /// Too many strangers are showing what they were granted.
+    #[error("too many strangers are here at the moment")]
+    Crowded,
+}
+
+impl Refused {
+    /// Whether nothing that the peer may still show can change it.
+    const fn is_final(&self) -> bool {
+        match self {
+            Self::Policy(denial) => denial.forbidden,
+            Self::Quarantine | Self::Crowded => true,
+        }
+    }
 }
 
 /// The gate. See the module's text.
@@ -39,14 +56,29 @@ pub enum Refused {
 pub struct Gate {
     judge: Judge,
     quarantine: BoundedMap<PeerId, Instant>,
+    /// Strangers who have until then to prove more.
+    probation: BTreeMap<PeerId, Waiting>,
+    timer: Option<Delay>,
     refused: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    remote: Multiaddr,
+    until: Instant,
 }
 
 impl Gate {
     /// A gate that asks `judge`.
     #[must_use]
     pub fn new(judge: Judge) -> Self {
-        Self { judge, quarantine: BoundedMap::new(QUARANTINE_MAX), refused: Arc::default() }
+        Self {
+            judge,
+            quarantine: BoundedMap::new(QUARANTINE_MAX),
+            probation: BTreeMap::new(),
+            timer: None,
+            refused: Arc::default(),
+        }
     }
 
     /// Counter of refused connections.
@@ -68,7 +100,10 @@ impl Gate {
             .values()
             .filter(|c| {
                 let action = if c.outbound { Action::ConnectOut } else { Action::ConnectIn };
-                self.admit(c.peer, &c.address, action).is_err()
+                let waits = !c.outbound && self.probation.contains_key(&c.peer);
+                // Whoever waits has its time, unless a rule forbids it by now.
+                self.admit(c.peer, &c.address, action)
+                    .is_err_and(|refused| !waits || refused.is_final())
             })
             .map(|c| c.peer)
             .collect();
@@ -88,6 +123,41 @@ impl Gate {
             self.judge.authorize(&who, action, &Resource::Node)
         };
         judged.map(drop).map_err(Refused::Policy)
+    }
+
+    /// Lets a peer in that connects: at once, or for as long as it takes to show what it was granted.
+    fn let_in(&mut self, peer: PeerId, remote: Multiaddr) -> Result<(), Refused> {
+        let Err(refused) = self.admit(peer, &remote, Action::ConnectIn) else { return Ok(()) };
+        if refused.is_final() || !self.judge.policy().access().asks_first() {
+            return Err(refused);
+        }
+        if self.probation.contains_key(&peer) {
+            return Ok(());
+        }
+        if self.probation.len() >= PROBATION_MAX {
+            return Err(Refused::Crowded);
+        }
+        let until = instant() + Duration::from_millis(PROBATION_MS);
+        self.probation.insert(peer, Waiting { remote, until });
+        if self.timer.is_none() {
+            self.timer = Some(Delay::new(Duration::from_millis(PROBATION_MS)));
+        }
+        Ok(())
+    }
+
+    /// The next stranger whose time is over and who has not proven enough.
+    fn overdue(&mut self) -> Option<PeerId> {
+        let now = instant();
+        while let Some(peer) =
+            self.probation.iter().find(|(_, waiting)| waiting.until <= now).map(|(peer, _)| *peer)
+        {
+            let waited = self.probation.remove(&peer)?;
+            if self.admit(peer, &waited.remote, Action::ConnectIn).is_err() {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Some(peer);
+            }
+        }
+        None
     }
 
     fn denied(&self, refused: Refused) -> ConnectionDenied {
@@ -122,7 +192,7 @@ impl NetworkBehaviour for Gate {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(peer, &address::inbound(local, remote), Action::ConnectIn)
+        self.let_in(peer, address::inbound(local, remote))
             .map_err(|refused| self.denied(refused))?;
         Ok(dummy::ConnectionHandler)
     }
@@ -139,7 +209,13 @@ impl NetworkBehaviour for Gate {
         Ok(dummy::ConnectionHandler)
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm) {}
+    fn on_swarm_event(&mut self, event: FromSwarm) {
+        if let FromSwarm::ConnectionClosed(closed) = event
+            && closed.remaining_established == 0
+        {
+            self.probation.remove(&closed.peer_id);
+        }
+    }
 
     fn on_connection_handler_event(
         &mut self,
@@ -150,7 +226,22 @@ impl NetworkBehaviour for Gate {
         match event {}
     }
 
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        while let Some(timer) = &mut self.timer
+            && timer.poll_unpin(cx).is_ready()
+        {
+            if let Some(peer_id) = self.overdue() {
+                // There may be more: the timer has fired and is asked again.
+                let connection = CloseConnection::All;
+                return Poll::Ready(ToSwarm::CloseConnection { peer_id, connection });
+            }
+            let now = instant();
+            let next = self.probation.values().map(|waiting| waiting.until).min();
+            self.timer = next.map(|at| Delay::new(at.saturating_duration_since(now)));
+        }
         Poll::Pending
     }
 }

@@ -2,41 +2,92 @@
 //! Invariant: a gated connection does not exist for the inner behaviour, in no event and no count.
 //! Not here: whether a connection may exist at all (`gate`).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod handler;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll};
 
-use either::Either;
-use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
-    THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler,
+    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
+use self::handler::{Handler, Order};
 use super::address;
 use super::judge::Judge;
 use crate::policy::{Action, Resource, Subject};
 
-/// Wraps `B` so that it sees only direct connections of peers that may open `protocol`.
+/// Wraps `B` so that it sees only connections of peers that may open `protocol`, and of those only
+/// direct ones where nothing else is said.
 ///
 /// Relayed connections are limited in time and bytes, and go and js peers refuse gossip and lookups
 /// on them; so do we. If the inner behaviour knew of such a connection it would take a later direct
 /// one for a second path and greet the peer on neither.
+///
+/// A connection whose peer proves later that it may is opened in place; one whose peer may no longer
+/// is closed.
 #[derive(Debug)]
-pub struct Gated<B> {
+pub struct Gated<B: NetworkBehaviour> {
     inner: B,
     judge: Judge,
     protocol: &'static str,
-    open: BTreeMap<PeerId, BTreeSet<ConnectionId>>,
-    gated: BTreeMap<PeerId, BTreeSet<ConnectionId>>,
+    waits_for: &'static [&'static str],
+    relayed: bool,
+    connections: BTreeMap<PeerId, BTreeMap<ConnectionId, Connection>>,
+    peers: BTreeMap<ConnectionId, PeerId>,
+    queue: VecDeque<ToSwarm<B::ToSwarm, Order<THandler<B>>>>,
 }
 
-impl<B> Gated<B> {
+/// How a connection came about, so that a handler can be made for it later.
+#[derive(Clone, Debug)]
+enum Made {
+    Inbound { local: Multiaddr, remote: Multiaddr },
+    Outbound { remote: Multiaddr, role: Endpoint, port: PortUse },
+}
+
+#[derive(Debug)]
+struct Connection {
+    made: Made,
+    open: bool,
+    /// Known once it is established.
+    endpoint: Option<ConnectedPoint>,
+}
+
+impl Connection {
+    fn remote(&self) -> Multiaddr {
+        match &self.made {
+            Made::Inbound { local, remote } => address::inbound(local, remote),
+            Made::Outbound { remote, .. } => remote.clone(),
+        }
+    }
+
+    fn counts(&self) -> bool {
+        self.open && self.endpoint.is_some()
+    }
+}
+
+impl<B: NetworkBehaviour> Gated<B> {
     /// Gates `inner` under the name `protocol`.
     pub fn new(inner: B, judge: Judge, protocol: &'static str) -> Self {
-        Self { inner, judge, protocol, open: BTreeMap::new(), gated: BTreeMap::new() }
+        let (connections, peers, queue) = Default::default();
+        Self { inner, judge, protocol, waits_for: &[], relayed: false, connections, peers, queue }
+    }
+
+    /// The same, asking for streams only where the other side says that it speaks something that
+    /// begins with one of the names.
+    #[must_use]
+    pub fn waiting_for(self, names: &'static [&'static str]) -> Self {
+        Self { waits_for: names, ..self }
+    }
+
+    /// The same, for a protocol that has its place on relayed connections too.
+    #[must_use]
+    pub fn also_relayed(self) -> Self {
+        Self { relayed: true, ..self }
     }
 
     /// The behaviour inside.
@@ -49,39 +100,161 @@ impl<B> Gated<B> {
         &mut self.inner
     }
 
-    fn may_open(&mut self, peer: PeerId, connection: ConnectionId, remote: &Multiaddr) -> bool {
-        let allowed = !address::is_relayed(remote) && {
+    /// Decides again about the connections of a peer: opens what it may speak on now, closes what it
+    /// may not any more.
+    pub fn rejudge(&mut self, peer: &PeerId) {
+        for id in self.ids(peer) {
+            let Some(connection) = self.connection(peer, id) else { continue };
+            let (open, allowed) = (connection.open, self.allows(*peer, &connection.remote()));
+            if allowed && !open {
+                self.open(*peer, id);
+            } else if open && !allowed {
+                let connection = CloseConnection::One(id);
+                self.queue.push_back(ToSwarm::CloseConnection { peer_id: *peer, connection });
+            }
+        }
+    }
+
+    fn ids(&self, peer: &PeerId) -> Vec<ConnectionId> {
+        let all = self.connections.get(peer).into_iter().flatten();
+        all.filter(|(_, one)| one.endpoint.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    fn connection(&self, peer: &PeerId, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(peer)?.get(&id)
+    }
+
+    fn is_open(&self, peer: &PeerId, id: ConnectionId) -> bool {
+        self.connection(peer, id).is_some_and(|connection| connection.open)
+    }
+
+    /// How many connections of the peer the inner behaviour knows.
+    fn count(&self, peer: &PeerId) -> usize {
+        self.connections.get(peer).map_or(0, |all| all.values().filter(|one| one.counts()).count())
+    }
+
+    fn allows(&self, peer: PeerId, remote: &Multiaddr) -> bool {
+        (self.relayed || !address::is_relayed(remote)) && {
             let resource = Resource::Protocol(self.protocol.to_owned());
             let who = Subject::connected(peer, remote);
             self.judge.authorize(&who, Action::ProtocolOpen, &resource).is_ok()
+        }
+    }
+
+    /// A handler of the inner behaviour for a connection.
+    fn make(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        made: &Made,
+    ) -> Result<THandler<B>, ConnectionDenied> {
+        match made {
+            Made::Inbound { local, remote } => {
+                self.inner.handle_established_inbound_connection(id, peer, local, remote)
+            }
+            Made::Outbound { remote, role, port } => {
+                self.inner.handle_established_outbound_connection(id, peer, remote, *role, *port)
+            }
+        }
+    }
+
+    fn establish(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        made: Made,
+    ) -> Result<Handler<THandler<B>>, ConnectionDenied> {
+        let mut connection = Connection { made, open: false, endpoint: None };
+        connection.open = self.allows(peer, &connection.remote());
+        let made = connection.open.then(|| connection.made.clone());
+        self.connections.entry(peer).or_default().insert(id, connection);
+        self.peers.insert(id, peer);
+        let inner = made.map(|made| self.make(peer, id, &made)).transpose()?;
+        Ok(Handler::new(inner, self.waits_for))
+    }
+
+    /// Opens an established connection in place.
+    fn open(&mut self, peer: PeerId, id: ConnectionId) {
+        let Some(connection) = self.connection(&peer, id) else { return };
+        let (made, endpoint) = (connection.made.clone(), connection.endpoint.clone());
+        let Some(endpoint) = endpoint else { return };
+        let handler = match self.make(peer, id, &made) {
+            Ok(handler) => handler,
+            Err(error) => return tracing::debug!(%peer, %error, "stays closed"),
         };
-        let side = if allowed { &mut self.open } else { &mut self.gated };
-        side.entry(peer).or_default().insert(connection);
-        allowed
+        let other_established = self.count(&peer);
+        let all = self.connections.get_mut(&peer);
+        if let Some(connection) = all.and_then(|all| all.get_mut(&id)) {
+            connection.open = true;
+        }
+        self.queue.push_back(ToSwarm::NotifyHandler {
+            peer_id: peer,
+            handler: NotifyHandler::One(id),
+            event: Order::Open(Box::new(handler)),
+        });
+        self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+            peer_id: peer,
+            connection_id: id,
+            endpoint: &endpoint,
+            failed_addresses: &[],
+            other_established,
+        }));
     }
 
-    fn gated_of(&self, peer: &PeerId) -> usize {
-        self.gated.get(peer).map_or(0, BTreeSet::len)
+    fn established(&mut self, event: ConnectionEstablished<'_>) {
+        let (peer, id) = (event.peer_id, event.connection_id);
+        let other_established = self.count(&peer);
+        let all = self.connections.get_mut(&peer);
+        let Some(connection) = all.and_then(|all| all.get_mut(&id)) else { return };
+        connection.endpoint = Some(event.endpoint.clone());
+        if connection.open {
+            self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+                other_established,
+                ..event
+            }));
+        }
     }
 
-    fn is_gated(&self, peer: &PeerId, connection: ConnectionId) -> bool {
-        self.gated.get(peer).is_some_and(|set| set.contains(&connection))
+    fn closed(&mut self, event: ConnectionClosed<'_>) {
+        let open = self.is_open(&event.peer_id, event.connection_id);
+        self.forget(&event.peer_id, event.connection_id);
+        if open {
+            let remaining_established = self.count(&event.peer_id);
+            self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+                remaining_established,
+                ..event
+            }));
+        }
     }
 
-    fn forget(&mut self, peer: &PeerId, connection: ConnectionId) {
-        for side in [&mut self.open, &mut self.gated] {
-            if let Some(set) = side.get_mut(peer) {
-                set.remove(&connection);
-                if set.is_empty() {
-                    side.remove(peer);
-                }
+    fn forget(&mut self, peer: &PeerId, id: ConnectionId) {
+        self.peers.remove(&id);
+        if let Some(all) = self.connections.get_mut(peer) {
+            all.remove(&id);
+            if all.is_empty() {
+                self.connections.remove(peer);
+            }
+        }
+    }
+
+    /// Where an event for a handler of the peer goes. "Any" must not pick a gated connection.
+    fn target(&self, peer: &PeerId, handler: NotifyHandler) -> Option<ConnectionId> {
+        match handler {
+            // The relay's behaviour names another peer than the connection's.
+            NotifyHandler::One(id) => {
+                let peer = self.peers.get(&id)?;
+                self.is_open(peer, id).then_some(id)
+            }
+            NotifyHandler::Any => {
+                let mut all = self.connections.get(peer).into_iter().flatten();
+                all.find(|(_, one)| one.counts()).map(|(id, _)| *id)
             }
         }
     }
 }
 
 impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
-    type ConnectionHandler = Either<THandler<B>, dummy::ConnectionHandler>;
+    type ConnectionHandler = Handler<THandler<B>>;
     type ToSwarm = B::ToSwarm;
 
     fn handle_pending_inbound_connection(
@@ -100,12 +273,8 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !self.may_open(peer, connection, &address::inbound(local, remote)) {
-            return Ok(Either::Right(dummy::ConnectionHandler));
-        }
-        self.inner
-            .handle_established_inbound_connection(connection, peer, local, remote)
-            .map(Either::Left)
+        let made = Made::Inbound { local: local.clone(), remote: remote.clone() };
+        self.establish(peer, connection, made)
     }
 
     fn handle_pending_outbound_connection(
@@ -126,12 +295,8 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !self.may_open(peer, connection, remote) {
-            return Ok(Either::Right(dummy::ConnectionHandler));
-        }
-        self.inner
-            .handle_established_outbound_connection(connection, peer, remote, role, port)
-            .map(Either::Left)
+        let made = Made::Outbound { remote: remote.clone(), role, port };
+        self.establish(peer, connection, made)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {
@@ -140,26 +305,9 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
             reason = "all other events concern no connection"
         )]
         match event {
-            FromSwarm::ConnectionEstablished(e) => {
-                if !self.is_gated(&e.peer_id, e.connection_id) {
-                    let other = e.other_established.saturating_sub(self.gated_of(&e.peer_id));
-                    self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(
-                        ConnectionEstablished { other_established: other, ..e },
-                    ));
-                }
-            }
-            FromSwarm::ConnectionClosed(e) => {
-                let gated = self.is_gated(&e.peer_id, e.connection_id);
-                self.forget(&e.peer_id, e.connection_id);
-                if !gated {
-                    let left = e.remaining_established.saturating_sub(self.gated_of(&e.peer_id));
-                    self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                        remaining_established: left,
-                        ..e
-                    }));
-                }
-            }
-            FromSwarm::AddressChange(e) if self.is_gated(&e.peer_id, e.connection_id) => {}
+            FromSwarm::ConnectionEstablished(e) => self.established(e),
+            FromSwarm::ConnectionClosed(e) => self.closed(e),
+            FromSwarm::AddressChange(e) if !self.is_open(&e.peer_id, e.connection_id) => {}
             FromSwarm::DialFailure(e) => {
                 if let Some(peer) = e.peer_id {
                     self.forget(&peer, e.connection_id);
@@ -179,12 +327,11 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
     fn on_connection_handler_event(
         &mut self,
         peer: PeerId,
-        connection: ConnectionId,
+        id: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        match event {
-            Either::Left(event) => self.inner.on_connection_handler_event(peer, connection, event),
-            Either::Right(never) => match never {},
+        if self.is_open(&peer, id) {
+            self.inner.on_connection_handler_event(peer, id, event);
         }
     }
 
@@ -192,21 +339,19 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some(event) = self.queue.pop_front() {
+            return Poll::Ready(event);
+        }
         loop {
             let Poll::Ready(event) = self.inner.poll(cx) else { return Poll::Pending };
             let ToSwarm::NotifyHandler { peer_id, handler, event } = event else {
-                return Poll::Ready(event.map_in(Either::Left));
+                return Poll::Ready(event.map_in(Order::Pass));
             };
-            // "Any" must not pick a gated connection, whose handler would not understand.
-            let connection = match handler {
-                NotifyHandler::One(id) => Some(id),
-                NotifyHandler::Any => self.open.get(&peer_id).and_then(|set| set.first().copied()),
-            };
-            if let Some(id) = connection.filter(|id| !self.is_gated(&peer_id, *id)) {
+            if let Some(id) = self.target(&peer_id, handler) {
                 return Poll::Ready(ToSwarm::NotifyHandler {
                     peer_id,
                     handler: NotifyHandler::One(id),
-                    event: Either::Left(event),
+                    event: Order::Pass(event),
                 });
             }
         }

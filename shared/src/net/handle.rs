@@ -10,7 +10,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{
-    GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
+    AuthCommand, GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
 };
 use super::judge::Judge;
 use super::state::NetState;
@@ -326,6 +326,16 @@ impl NetHandle {
         let permit =
             self.judge.authorize(&who, action, &Resource::Key(key)).map_err(NetError::Denied)?;
         self.send(NetCommand::Routing(RoutingCommand::Store { permit, offer })).await
+    }
+
+    /// Tells what grants we hold, what was taken back, and the like.
+    ///
+    /// # Errors
+    /// When the policy denies it or the Driver has ended.
+    pub async fn tell_auth(&self, input: crate::auth::Input) -> Result<(), NetError> {
+        let permit = self.permit(Action::AdminWrite, &Resource::Admin)?;
+        let input = Box::new(input);
+        self.send(NetCommand::Auth(AuthCommand::Tell { permit, input })).await
     }
 
     /// Keeps a peer out for `for_ms` ms and closes its connections.

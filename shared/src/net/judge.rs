@@ -104,6 +104,15 @@ impl Judge {
         answer
     }
 
+    /// What [`authorize`](Self::authorize) would say, without counting it: for telling a peer what it may
+    /// do.
+    #[must_use]
+    pub fn would_allow(&self, subject: &Subject, action: Action, resource: &Resource) -> bool {
+        let held = subject.peer().map(|peer| self.holdings.of(&peer)).unwrap_or_default();
+        let question = Question { subject, action, resource, held: &held, now_ms: unix_ms() };
+        self.policy().authorize(&question).is_allowed()
+    }
+
     /// What was decided since the start.
     #[must_use]
     pub fn decisions(&self) -> &Decisions {

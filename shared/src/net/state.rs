@@ -8,6 +8,7 @@ use std::sync::Arc;
 use libp2p::{Multiaddr, PeerId};
 
 use super::address;
+use crate::auth::Allowance;
 use crate::view::{self, Direction, Path, PeerKind};
 
 /// One open connection.
@@ -59,6 +60,8 @@ pub struct NetState {
     pub identities: BTreeMap<PeerId, Arc<Identity>>,
     /// Last round-trip time of connected peers, in microseconds.
     pub rtt_us: BTreeMap<PeerId, u64>,
+    /// What connected peers allow us, as they said last.
+    pub allowances: BTreeMap<PeerId, Arc<Allowance>>,
     /// Relays that hold a slot for us.
     pub reservations: BTreeSet<PeerId>,
     /// Peers we know to listen to each topic that we are subscribed to.
@@ -78,6 +81,7 @@ impl NetState {
             connections: BTreeMap::new(),
             identities: BTreeMap::new(),
             rtt_us: BTreeMap::new(),
+            allowances: BTreeMap::new(),
             reservations: BTreeSet::new(),
             topics: BTreeMap::new(),
             circuits: 0,

@@ -20,7 +20,7 @@ use super::driver::{Driver, redeem};
 use super::handle::{NetError, dialling, listening};
 use super::state::{Connection, Identity};
 use super::work::TransportWork;
-use super::{KAD_PROTOCOL, address, ping};
+use super::{KAD_PROTOCOL, address, auth, ping};
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, REMOTE_TEXT_CHARS_MAX};
 use crate::policy::{Action, Permit, Resource};
 use crate::wire::text::clean_label;
@@ -216,6 +216,7 @@ impl Driver {
         }
         self.state.identities.remove(&peer);
         self.state.rtt_us.remove(&peer);
+        self.state.allowances.remove(&peer);
         self.unfollow_all(&peer);
         for reply in self.owed.pings.remove(&peer).unwrap_or_default() {
             answer(reply, Err(NetError::NotConnected));
@@ -225,6 +226,9 @@ impl Driver {
     pub(super) fn lift_identify(&mut self, event: identify::Event) {
         let identify::Event::Received { peer_id, info, .. } = event else { return };
         let speaks = |name: &str| info.protocols.iter().any(|p| p.as_ref() == name);
+        if speaks(auth::PROTOCOL.as_ref()) {
+            self.swarm.behaviour_mut().auth.speaks(peer_id);
+        }
         let identity = Identity {
             agent: clean_label(&info.agent_version, REMOTE_TEXT_CHARS_MAX),
             kad: speaks(KAD_PROTOCOL),
