@@ -357,3 +357,6 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
