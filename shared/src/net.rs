@@ -3,6 +3,7 @@
 //! Not here: transports of one platform (each shell builds its own), protocol decisions (machines).
 
 mod address;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod auth;
 pub mod behaviour;
 pub mod clock;
@@ -22,6 +23,7 @@ mod pubsub;
 mod relay_budget;
 mod routing;
 pub mod state;
+mod table;
 mod transport;
 pub mod work;
 

@@ -12,13 +12,14 @@ use libp2p::identity::Keypair;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Swarm, identify, swarm};
 use peerloom_shared::PeerId;
-use peerloom_shared::auth::Input;
+use peerloom_shared::auth::judging::Input;
 use peerloom_shared::grant::{
     Audience, Chain, Entry, Key, Prefix, Reason, RevocationList, Role, Signer, Target, Terms,
     path_of,
 };
 use peerloom_shared::limits::PROBATION_MS;
 use peerloom_shared::net::NetError;
+use peerloom_shared::net::auth::Told;
 use peerloom_shared::net::work::PubsubWork;
 use peerloom_shared::policy::{
     Access, Action, Engine, Objection, PolicySet, Question, Ruling, Subject, Trust,
@@ -101,7 +102,7 @@ impl Network {
         let keypair = Keypair::generate_ed25519();
         let peer = Peer::with(&keypair, self.closed());
         let chains = grant(peer.id).into_iter().collect();
-        peer.net.tell_auth(Input::Credentials(chains)).await.expect("told");
+        peer.net.tell_auth(Told::Credentials(chains)).await.expect("told");
         peer.net.subscribe(TOPIC.to_owned()).await.expect("follows");
         peer
     }
@@ -123,7 +124,7 @@ async fn connect(from: &Peer, to: &Peer) {
 
 /// What `there` said about what `here` showed it.
 async fn told(here: &Peer, there: &Peer) -> (AuthStatus, Option<String>) {
-    let state = || here.net.state().allowances.get(&there.id).cloned();
+    let state = || here.net.state().identities.get(&there.id)?.allowance.clone();
     let allowance = eventually("the answer about our grants", state).await;
     (allowance.status, allowance.reason.clone())
 }
@@ -138,7 +139,7 @@ fn members_come_in_on_the_connection_they_have() {
         let state = right.net.state();
         assert_eq!(state.connections.len(), 1);
         assert_eq!(state.connections.keys().max(), Some(&1), "no second connection was needed");
-        let allowed = state.allowances.get(&left.id).expect("told").allowed;
+        let allowed = state.identities[&left.id].allowance.as_ref().expect("told").allowed;
         assert!(allowed.contains(Action::TopicPublish) && !allowed.contains(Action::AdminRead));
 
         let seqno = left.net.publish(TOPIC.to_owned(), b"hello".to_vec()).await.expect("sent");
@@ -169,9 +170,9 @@ fn a_stranger_gets_a_word_and_is_shown_out() {
         connect(&stranger, &member).await;
         let (status, reason) = told(&stranger, &member).await;
         assert_eq!((status, reason), (AuthStatus::Ok, None), "it showed nothing wrong");
-        let allowance = stranger.net.state().allowances[&member.id].clone();
-        assert_eq!((allowance.access, allowance.allowed.bits()), (Access::Closed, 0));
         let identity = stranger.net.state().identities[&member.id].clone();
+        let allowance = identity.allowance.as_ref().expect("told");
+        assert_eq!((allowance.access, allowance.allowed.bits()), (Access::Closed, 0));
         assert!(!identity.kad && !identity.relay, "{identity:?}");
         stranger.net.ping(member.id).await.expect("ping is for everybody");
 
@@ -202,12 +203,12 @@ async fn protocols_offered(member: &Peer) -> BTreeSet<String> {
     let mut offered = BTreeSet::new();
     let watching = async {
         loop {
-            match swarm.select_next_some().await {
-                SwarmEvent::Behaviour(identify::Event::Received { info, .. }) => {
-                    offered.extend(info.protocols.iter().map(ToString::to_string));
-                }
-                SwarmEvent::ConnectionClosed { .. } => return,
-                other => drop(other),
+            let event = swarm.select_next_some().await;
+            if let SwarmEvent::Behaviour(identify::Event::Received { info, .. }) = &event {
+                offered.extend(info.protocols.iter().map(ToString::to_string));
+            }
+            if matches!(event, SwarmEvent::ConnectionClosed { .. }) {
+                return;
             }
         }
     };
@@ -237,10 +238,13 @@ fn a_stranger_that_is_granted_something_in_time_stays() {
         assert_eq!(told(&guest, &member).await.0, AuthStatus::Ok);
         assert!(!talk(&member, &guest));
         let chains = vec![network.grant(guest.id)];
-        guest.net.tell_auth(Input::Credentials(chains)).await.expect("told");
+        guest.net.tell_auth(Told::Credentials(chains)).await.expect("told");
         eventually("gossip flows", || talk(&member, &guest).then_some(())).await;
     });
 }
+
+/// The field at fault, the answer, and the grant of a guest.
+type Case<'a> = (&'static str, AuthStatus, &'a dyn Fn(PeerId) -> Chain);
 
 #[test]
 fn what_does_not_count_lets_nobody_in() {
@@ -253,7 +257,7 @@ fn what_does_not_count_lets_nobody_in() {
             let (not_before_ms, expires_ms) = (now_ms() - 9_000_000, now_ms() - 600_000);
             minted(Terms { not_before_ms, expires_ms, ..network.terms(id) }).expect("a grant")
         };
-        let cases: [(&str, AuthStatus, &dyn Fn(PeerId) -> Chain); 4] = [
+        let cases: [Case<'_>; 4] = [
             ("audience", AuthStatus::Denied, &|_| {
                 network.grant(PeerId::from(Keypair::generate_ed25519().public()))
             }),
@@ -298,7 +302,10 @@ fn whoever_is_revoked_is_gone_at_once() {
         let list = RevocationList::new(network.trust.network, Key::of(&network.root));
         let list = list.next(now_ms(), &[entry, other]).expect("a list");
         let start = Instant::now();
-        left.net.tell_auth(Input::Revoked(Box::new(list))).await.expect("told");
+        left.net
+            .tell_auth(Told::Judging(Box::new(Input::Revoked(Box::new(list)))))
+            .await
+            .expect("told");
         let gone = || right.net.state().connections.is_empty().then_some(());
         eventually("the connection is closed", gone).await;
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());

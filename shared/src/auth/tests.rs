@@ -1,16 +1,22 @@
-//! The auth machine: what is shown, what counts, what is taken back, when it is shown again.
+//! The auth machines: what counts, what is taken back; to whom grants are shown, and when again.
 
 use std::sync::Arc;
 
+use libp2p_identity::PeerId;
 use libp2p_identity::ed25519::SecretKey;
 
-use super::*;
+use super::judging::{Input, Judging, Output};
+use super::{Failure, Showing, showing};
+use crate::defence::group::Group;
 use crate::grant::{
-    ActionSet, Entry, Invite, InviteTerms, NetworkId, Prefix, Reason, RevocationList, Role, Signer,
-    Target, Terms,
+    ActionSet, Audience, Chain, Entry, Invite, InviteTerms, Key, NetworkId, Prefix, Reason,
+    RevocationList, Role, Signer, Target, Terms,
 };
-use crate::limits::{AUTH_AGAIN_MS_MIN, GRANT_CACHE_MAX};
-use crate::policy::Action;
+use crate::limits::AUTH_AGAIN_MS_MIN;
+use crate::machine::Machine as _;
+use crate::policy::{Access, Action, Class, Held, Trust};
+use crate::time::{Mono, Now};
+use crate::wire::{AuthAnswer, AuthRequest, AuthStatus};
 
 const START: u64 = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
@@ -55,14 +61,14 @@ fn chain(to: u8, life: u64) -> Chain {
 }
 
 /// A machine in a network of which ROOT is the root.
-fn machine(access: Access) -> Auth {
-    let mut auth = Auth::new(peer(1), Class::Native);
+fn machine(access: Access) -> Judging {
+    let mut auth = Judging::new(peer(1));
     auth.handle(at(0), Input::Policy { trust: trust(), access });
     assert!(auth.poll_output().is_none());
     auth
 }
 
-fn outputs(auth: &mut Auth) -> Vec<Output> {
+fn outputs(auth: &mut Judging) -> Vec<Output> {
     std::iter::from_fn(|| auth.poll_output()).collect()
 }
 
@@ -72,7 +78,7 @@ fn request(network: NetworkId, grants: Vec<Vec<u8>>) -> AuthRequest {
 
 /// What showing these grants brings: the status, the reason, and what is held afterwards.
 fn show(
-    auth: &mut Auth,
+    auth: &mut Judging,
     now: Now,
     who: u8,
     grants: Vec<Vec<u8>>,
@@ -82,13 +88,16 @@ fn show(
 }
 
 fn ask(
-    auth: &mut Auth,
+    auth: &mut Judging,
     now: Now,
     who: u8,
     request: AuthRequest,
 ) -> (AuthStatus, Option<String>, Option<Held>) {
     let source = Group::V4([10, 0, who]);
-    auth.handle(now, Input::Asked { ticket: 9, peer: peer(who), source, request });
+    auth.handle(
+        now,
+        Input::Asked { ticket: 9, peer: peer(who), source, request: Box::new(request) },
+    );
     let (mut answer, mut last) = (None, None);
     for output in outputs(auth) {
         match output {
@@ -98,10 +107,7 @@ fn ask(
             }
             Output::Answer { ticket: 9, status, reason, .. } => answer = Some((status, reason)),
             Output::Count { .. } | Output::Arrived { .. } => {}
-            other @ (Output::Answer { .. }
-            | Output::Ask { .. }
-            | Output::Allowed(_)
-            | Output::Received(_)) => panic!("{other:?}"),
+            other @ (Output::Answer { .. } | Output::Received(_)) => panic!("{other:?}"),
         }
     }
     let (status, reason) = answer.expect("an answer");
@@ -280,7 +286,7 @@ fn whoever_comes_by_an_invite_of_ours_is_told_of() {
     auth.handle(at(0), Input::Issuers([key(ROOT)].into()));
     let chain = invite(1).accept(&peer(2), [0; 8]).unwrap();
     let source = Group::Loopback;
-    let request = request(trust().network, vec![chain.encode()]);
+    let request = Box::new(request(trust().network, vec![chain.encode()]));
     auth.handle(at(1), Input::Asked { ticket: 1, peer: peer(2), source, request });
     let arrived = outputs(&mut auth).into_iter().find_map(|output| {
         let Output::Arrived { peer, chain, rights } = output else { return None };
@@ -289,6 +295,31 @@ fn whoever_comes_by_an_invite_of_ours_is_told_of() {
     let (who, shown, rights) = arrived.expect("an arrival");
     assert_eq!((who, shown), (peer(2), chain));
     assert!(Arc::clone(&rights).actions().contains(Action::InviteMint));
+}
+
+#[test]
+fn a_flood_of_forged_grants_is_bounded() {
+    let mut auth = machine(Access::Closed);
+    let (mut busy, mut denied) = (0, 0);
+    for n in 0..10_000_u64 {
+        let mut bytes = chain(2, HOUR).encode();
+        let end = bytes.len() - 1;
+        bytes[end] ^= 1 + (n % 255) as u8;
+        bytes[end - 8] ^= 1 + (n / 255) as u8;
+        let source = Group::V4([10, (n % 250) as u8, (n / 250) as u8]);
+        let request = Box::new(request(trust().network, vec![bytes]));
+        auth.handle(at(n / 10), Input::Asked { ticket: n, peer: peer(2), source, request });
+        for output in outputs(&mut auth) {
+            if let Output::Answer { status, .. } = output {
+                busy += u32::from(status == AuthStatus::Busy);
+                denied += u32::from(status == AuthStatus::Denied);
+            }
+        }
+    }
+    assert_eq!(busy + denied, 10_000);
+    // A burst, and what comes back in a second.
+    assert!(denied <= 2_000 + 2_000, "{denied} signatures were checked");
+    assert_eq!(auth.sizes(), (0, 1), "nothing forged is remembered");
 }
 
 fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {
@@ -302,11 +333,22 @@ fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {
     }
 }
 
-fn asked(auth: &mut Auth) -> Vec<(PeerId, AuthRequest)> {
-    outputs(auth)
+/// A machine that shows grants, in the network of ROOT.
+fn shower() -> Showing {
+    let mut auth = Showing::new(Class::Native);
+    auth.handle(at(0), showing::Input::Network(trust().network));
+    auth
+}
+
+fn said(auth: &mut Showing) -> Vec<showing::Output> {
+    std::iter::from_fn(|| auth.poll_output()).collect()
+}
+
+fn asked(auth: &mut Showing) -> Vec<(PeerId, AuthRequest)> {
+    said(auth)
         .into_iter()
         .filter_map(|output| {
-            let Output::Ask { peer, request } = output else { return None };
+            let showing::Output::Ask { peer, request } = output else { return None };
             Some((peer, request))
         })
         .collect()
@@ -314,61 +356,68 @@ fn asked(auth: &mut Auth) -> Vec<(PeerId, AuthRequest)> {
 
 #[test]
 fn grants_are_shown_once_and_again_when_it_is_time() {
-    let mut auth = machine(Access::Open);
-    auth.handle(at(0), Input::Credentials(vec![chain(1, HOUR)]));
-    auth.handle(at(1), Input::Speaks(peer(2)));
+    let mut auth = shower();
+    auth.handle(at(0), showing::Input::Credentials(vec![chain(1, HOUR)]));
+    auth.handle(at(1), showing::Input::Speaks(peer(2)));
     let [(to, request)] = &asked(&mut auth)[..] else { panic!("one question") };
     assert_eq!((*to, &request.grants), (peer(2), &vec![chain(1, HOUR).encode()]));
-    auth.handle(at(1), Input::Speaks(peer(2)));
+    auth.handle(at(1), showing::Input::Speaks(peer(2)));
     auth.tick(at(100_000));
     assert!(asked(&mut auth).is_empty(), "one question at a time");
 
     let expires_ms = Some(START + HOUR);
     let first = AuthAnswer { expires_ms, ..answer(Access::Closed, &[Action::ConnectIn]) };
-    auth.handle(at(0), Input::Answered { peer: peer(2), answer: Ok(first) });
-    let said = outputs(&mut auth);
-    assert!(matches!(&said[..], [Output::Allowed(_)]), "{said:?}");
+    auth.handle(at(0), showing::Input::Answered { peer: peer(2), answer: Ok(first) });
+    let heard = said(&mut auth);
+    assert!(matches!(&heard[..], [showing::Output::Allowed(_)]), "{heard:?}");
     assert_eq!(auth.allowance(&peer(2)).unwrap().access, Access::Closed);
     // At half of its life.
     assert_eq!(auth.next_wake(), Some(Mono::from_millis(HOUR / 2)));
     auth.tick(at(HOUR / 2));
     assert_eq!(asked(&mut auth).len(), 1);
-    auth.handle(at(HOUR / 2), Input::Answered { peer: peer(2), answer: Err(Failure::Broken) });
+    auth.handle(
+        at(HOUR / 2),
+        showing::Input::Answered { peer: peer(2), answer: Err(Failure::Broken) },
+    );
     auth.tick(at(HOUR / 2 + AUTH_AGAIN_MS_MIN));
     assert_eq!(asked(&mut auth).len(), 1);
-    auth.handle(at(HOUR), Input::Answered { peer: peer(2), answer: Err(Failure::Unsupported) });
+    auth.handle(
+        at(HOUR),
+        showing::Input::Answered { peer: peer(2), answer: Err(Failure::Unsupported) },
+    );
     assert_eq!(auth.next_wake(), None);
-    auth.handle(at(HOUR), Input::Gone(peer(2)));
+    auth.handle(at(HOUR), showing::Input::Gone(peer(2)));
     assert_eq!(auth.allowance(&peer(2)), None);
 }
 
 #[test]
 fn new_grants_are_shown_to_everybody_at_once() {
-    let mut auth = machine(Access::Open);
+    let mut auth = shower();
     for who in [2, 3] {
-        auth.handle(at(0), Input::Speaks(peer(who)));
+        auth.handle(at(0), showing::Input::Speaks(peer(who)));
         asked(&mut auth);
         let answer = Ok(answer(Access::Open, &[]));
-        auth.handle(at(0), Input::Answered { peer: peer(who), answer });
+        auth.handle(at(0), showing::Input::Answered { peer: peer(who), answer });
     }
-    outputs(&mut auth);
-    auth.handle(at(1), Input::Credentials(vec![chain(1, HOUR)]));
+    said(&mut auth);
+    auth.handle(at(1), showing::Input::Credentials(vec![chain(1, HOUR)]));
     assert_eq!(asked(&mut auth).len(), 2);
 }
 
 #[test]
 fn what_a_peer_issues_to_us_is_kept_if_it_is_better() {
-    let mut giver = machine(Access::Closed);
-    giver.handle(at(0), Input::Speaks(peer(1)));
+    let mut giver = shower();
+    giver.handle(at(0), showing::Input::Speaks(peer(1)));
     let given = chain(1, 30 * 24 * HOUR);
-    giver.handle(at(0), Input::Answered { peer: peer(1), answer: Ok(answer(Access::Open, &[])) });
-    outputs(&mut giver);
-    giver.handle(at(1), Input::Issue { peer: peer(1), chain: given.clone() });
+    let answer = Ok(answer(Access::Open, &[]));
+    giver.handle(at(0), showing::Input::Answered { peer: peer(1), answer });
+    said(&mut giver);
+    giver.handle(at(1), showing::Input::Issue { peer: peer(1), chain: Box::new(given.clone()) });
     let [(_, request)] = &asked(&mut giver)[..] else { panic!("one question") };
     assert_eq!(request.issued, vec![given.encode()]);
 
-    let receive = |auth: &mut Auth, request: &AuthRequest| {
-        let (source, request) = (Group::Loopback, request.clone());
+    let receive = |auth: &mut Judging, request: &AuthRequest| {
+        let (source, request) = (Group::Loopback, Box::new(request.clone()));
         auth.handle(at(2), Input::Asked { ticket: 1, peer: peer(9), source, request });
         outputs(auth).into_iter().any(|output| matches!(output, Output::Received(_)))
     };
@@ -381,30 +430,4 @@ fn what_a_peer_issues_to_us_is_kept_if_it_is_better() {
     let foreign =
         AuthRequest { issued: vec![chain(2, 60 * 24 * HOUR).encode()], ..request.clone() };
     assert!(!receive(&mut auth, &foreign), "for somebody else");
-}
-
-#[test]
-fn a_flood_of_forged_grants_is_bounded() {
-    let mut auth = machine(Access::Closed);
-    let (mut busy, mut denied) = (0, 0);
-    for n in 0..10_000_u64 {
-        let mut bytes = chain(2, HOUR).encode();
-        let end = bytes.len() - 1;
-        bytes[end] ^= 1 + (n % 255) as u8;
-        bytes[end - 8] ^= 1 + (n / 255) as u8;
-        let source = Group::V4([10, (n % 250) as u8, (n / 250) as u8]);
-        let request = request(trust().network, vec![bytes]);
-        auth.handle(at(n / 10), Input::Asked { ticket: n, peer: peer(2), source, request });
-        for output in outputs(&mut auth) {
-            if let Output::Answer { status, .. } = output {
-                busy += u32::from(status == AuthStatus::Busy);
-                denied += u32::from(status == AuthStatus::Denied);
-            }
-        }
-    }
-    assert_eq!(busy + denied, 10_000);
-    // A burst, and what comes back in a second.
-    assert!(denied <= 2_000 + 2_000, "{denied} signatures were checked");
-    assert!(auth.checked.len() <= GRANT_CACHE_MAX && auth.checked.is_empty());
-    assert_eq!(auth.shown.len(), 1);
 }

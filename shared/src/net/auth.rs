@@ -1,10 +1,11 @@
 //! `/peerloom/auth/1` on connections: the shell of the auth machine inside the swarm.
 //! Invariant: what is verified is in the judge's holdings before anybody is told of it.
-//! Not here: verifying (`crate::auth`), what follows from it for connections (`driver`).
+//! Not here: verifying (`crate::auth`), what follows from it for connections (`driver`), pages: they hold
+//! no grants yet.
 
 mod handler;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,12 +20,16 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 pub use self::handler::{Handler, Order, Said};
+use super::address;
 use super::clock::Clock;
 use super::judge::Judge;
-use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL, address};
-use crate::auth::{Allowance, Auth, Failure, Input, Output};
+use super::table::Table;
+use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL};
+use crate::auth::{Allowance, Failure, Showing, showing};
+use crate::auth::{Judging, judging};
 use crate::defence::group::Group;
-use crate::grant::{ActionSet, Prefix};
+use crate::grant::Prefix;
+use crate::grant::{ActionSet, Chain};
 use crate::machine::Machine as _;
 use crate::policy::{Action, Class, Held, Resource, Subject};
 use crate::time::Mono;
@@ -42,19 +47,42 @@ pub enum Event {
     Allowed(PeerId),
 }
 
+/// What the shells tell.
+#[derive(Debug)]
+pub enum Told {
+    /// The chains that we hold, and show from now on.
+    Credentials(Vec<Chain>),
+    /// A chain for a connected peer to keep, which we issued to it.
+    Issue {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        chain: Box<Chain>,
+    },
+    /// For the side that judges.
+    Judging(Box<judging::Input>),
+}
+
+#[derive(Debug)]
+struct Connection {
+    peer: PeerId,
+    remote: Multiaddr,
+    /// A question of ours is under way on it.
+    asking: bool,
+}
+
 /// The behaviour. See the module's text.
 #[derive(Debug)]
 pub struct Behaviour {
     local: PeerId,
-    machine: Auth,
+    showing: Showing,
+    judging: Judging,
     judge: Judge,
     clock: Clock,
-    connections: BTreeMap<PeerId, BTreeMap<ConnectionId, Multiaddr>>,
-    /// Questions that are being judged, by the machine's ticket.
-    asked: BTreeMap<u64, (ConnectionId, u64)>,
+    connections: Table<Connection>,
+    /// Questions that are being judged: the machine's ticket, the connection, its number there.
+    asked: VecDeque<(u64, ConnectionId, u64)>,
     next_ticket: u64,
-    /// Over which connection a peer is being asked.
-    asking: BTreeMap<PeerId, ConnectionId>,
     queue: VecDeque<ToSwarm<Event, Order>>,
     timer: Option<(Mono, Delay)>,
 }
@@ -65,13 +93,13 @@ impl Behaviour {
     pub fn new(local: PeerId, class: Class, judge: Judge) -> Self {
         let mut behaviour = Self {
             local,
-            machine: Auth::new(local, class),
+            showing: Showing::new(class),
+            judging: Judging::new(local),
             judge,
             clock: Clock::default(),
-            connections: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            connections: Table::default(),
+            asked: VecDeque::new(),
             next_ticket: 0,
-            asking: BTreeMap::new(),
             queue: VecDeque::new(),
             timer: None,
         };
@@ -82,41 +110,71 @@ impl Behaviour {
     /// The rule set in force may be another one.
     pub fn policy_changed(&mut self) {
         let policy = self.judge.policy();
-        let (trust, access) = (policy.trust().clone(), policy.access());
-        self.feed(Input::Policy { trust, access });
+        let trust = policy.trust().clone();
+        self.show(showing::Input::Network(trust.network));
+        self.judge(judging::Input::Policy { trust, access: policy.access() });
     }
 
     /// A connected peer speaks the protocol.
     pub fn speaks(&mut self, peer: PeerId) {
-        if self.connections.contains_key(&peer) {
-            self.feed(Input::Speaks(peer));
+        if self.of(peer).next().is_some() {
+            self.show(showing::Input::Speaks(peer));
         }
     }
 
-    /// Tells the machine something from outside the swarm.
-    pub fn tell(&mut self, input: Input) {
-        self.feed(input);
+    /// Learns something from outside the swarm.
+    pub fn tell(&mut self, told: Told) {
+        match told {
+            Told::Credentials(chains) => {
+                self.judge(judging::Input::Credentials(chains.clone()));
+                self.show(showing::Input::Credentials(chains));
+            }
+            Told::Issue { peer, chain } => self.show(showing::Input::Issue { peer, chain }),
+            Told::Judging(input) => self.judge(*input),
+        }
     }
 
     /// What a connected peer allows us, as it said last.
     #[must_use]
     pub fn allowance(&self, peer: &PeerId) -> Option<&Allowance> {
-        self.machine.allowance(peer)
+        self.showing.allowance(peer)
     }
 
-    fn feed(&mut self, input: Input) {
-        self.machine.handle(self.clock.now(), input);
+    fn show(&mut self, input: showing::Input) {
+        self.showing.handle(self.clock.now(), input);
+        self.settle();
+    }
+
+    fn judge(&mut self, input: judging::Input) {
+        self.judging.handle(self.clock.now(), input);
         self.settle();
     }
 
     fn settle(&mut self) {
-        while let Some(output) = self.machine.poll_output() {
+        self.settle_judging();
+        while let Some(output) = self.showing.poll_output() {
             match output {
-                Output::Hold { peer, held } => {
+                showing::Output::Ask { peer, request } => self.ask(peer, &request),
+                showing::Output::Allowed(peer) => self.event(Event::Allowed(peer)),
+            }
+        }
+        let wake = self.showing.next_wake();
+        let wake = wake.into_iter().chain(self.judging.next_wake()).min();
+        if self.timer.as_ref().map(|(at, _)| *at) != wake {
+            let now = self.clock.now().mono;
+            self.timer =
+                wake.map(|at| (at, Delay::new(Duration::from_millis(at.since(now).max(1)))));
+        }
+    }
+
+    fn settle_judging(&mut self) {
+        while let Some(output) = self.judging.poll_output() {
+            match output {
+                judging::Output::Hold { peer, held } => {
                     self.judge.holdings().put(peer, held);
                     self.event(Event::Proven(peer));
                 }
-                Output::Answer { ticket, peer, status, reason, expires_ms } => {
+                judging::Output::Answer { ticket, peer, status, reason, expires_ms } => {
                     self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
                         status,
                         allowed,
@@ -126,17 +184,11 @@ impl Behaviour {
                         reason,
                     });
                 }
-                Output::Ask { peer, request } => self.ask(peer, &request),
-                Output::Allowed(peer) => self.event(Event::Allowed(peer)),
                 // For who keeps grants and invites on disk.
-                Output::Count { .. } | Output::Arrived { .. } | Output::Received(_) => {}
+                judging::Output::Count { .. }
+                | judging::Output::Arrived { .. }
+                | judging::Output::Received(_) => {}
             }
-        }
-        let wake = self.machine.next_wake();
-        if self.timer.as_ref().map(|(at, _)| *at) != wake {
-            let now = self.clock.now().mono;
-            self.timer =
-                wake.map(|at| (at, Delay::new(Duration::from_millis(at.since(now).max(1)))));
         }
     }
 
@@ -145,13 +197,14 @@ impl Behaviour {
     }
 
     fn ask(&mut self, peer: PeerId, request: &AuthRequest) {
-        let open = self.connections.get(&peer).into_iter().flatten();
-        let direct = open.clone().find(|(_, remote)| !address::is_relayed(remote));
-        let Some((connection, _)) = direct.or_else(|| open.clone().next()) else { return };
-        self.asking.insert(peer, *connection);
+        let direct = self.of(peer).find(|(_, one)| !address::is_relayed(&one.remote));
+        let Some((id, _)) = direct.or_else(|| self.of(peer).next()) else { return };
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.asking = true;
+        }
         self.queue.push_back(ToSwarm::NotifyHandler {
             peer_id: peer,
-            handler: NotifyHandler::One(*connection),
+            handler: NotifyHandler::One(id),
             event: Order::Ask(request.encode()),
         });
     }
@@ -162,7 +215,8 @@ impl Behaviour {
         peer: PeerId,
         complete: impl FnOnce(ActionSet, u64, crate::policy::Access) -> AuthAnswer,
     ) {
-        let Some((connection, number)) = self.asked.remove(&ticket) else { return };
+        let Some(at) = self.asked.iter().position(|(known, ..)| *known == ticket) else { return };
+        let Some((_, connection, number)) = self.asked.remove(at) else { return };
         let policy = self.judge.policy();
         let allowed = self.allowed(peer, connection);
         let answer = complete(allowed, policy.epoch(), policy.access()).encode();
@@ -175,9 +229,10 @@ impl Behaviour {
 
     /// The actions that the peer may do to something.
     fn allowed(&self, peer: PeerId, connection: ConnectionId) -> ActionSet {
-        let remote = self.connections.get(&peer).and_then(|open| open.get(&connection));
-        let who =
-            remote.map_or_else(|| Subject::author(peer), |remote| Subject::connected(peer, remote));
+        let who = self.connections.get(connection).map_or_else(
+            || Subject::author(peer),
+            |connection| Subject::connected(peer, &connection.remote),
+        );
         let held = self.judge.holdings().of(&peer);
         let things = things(self.local, &held);
         Action::ALL
@@ -189,8 +244,7 @@ impl Behaviour {
     }
 
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
-        self.asking.remove(&peer);
-        self.feed(Input::Answered { peer, answer });
+        self.show(showing::Input::Answered { peer, answer });
     }
 
     fn asked(
@@ -202,38 +256,44 @@ impl Behaviour {
     ) {
         self.next_ticket = self.next_ticket.wrapping_add(1);
         let ticket = self.next_ticket;
-        self.asked.insert(ticket, (connection, number));
-        match request {
+        self.asked.push_back((ticket, connection, number));
+        let status = match request {
             Ok(request) => {
                 let source = self.source(peer, connection);
-                self.feed(Input::Asked { ticket, peer, source, request });
-            }
-            Err(error) => {
-                let status = match error {
-                    WireError::Unsupported { .. } => AuthStatus::Unsupported,
-                    WireError::TooLarge { .. } | WireError::Malformed(_) => AuthStatus::Malformed,
-                };
-                self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
-                    status,
-                    allowed,
-                    expires_ms: None,
-                    epoch,
-                    access,
-                    reason: None,
+                return self.judge(judging::Input::Asked {
+                    ticket,
+                    peer,
+                    source,
+                    request: Box::new(request),
                 });
             }
-        }
+            Err(WireError::Unsupported { .. }) => AuthStatus::Unsupported,
+            Err(WireError::TooLarge { .. } | WireError::Malformed(_)) => AuthStatus::Malformed,
+        };
+        self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
+            status,
+            allowed,
+            expires_ms: None,
+            epoch,
+            access,
+            reason: None,
+        });
     }
 
     /// In whose hand the other end is, as far as its address tells. One that a relay introduced has no
     /// address that anybody proved: it counts as the relay's.
     fn source(&self, peer: PeerId, connection: ConnectionId) -> Group {
-        let remote = self.connections.get(&peer).and_then(|open| open.get(&connection));
-        remote.and_then(Group::of).unwrap_or(Group::Relay(peer))
+        let known = self.connections.get(connection);
+        known.and_then(|one| Group::of(&one.remote)).unwrap_or(Group::Relay(peer))
     }
 
     fn opened(&mut self, peer: PeerId, connection: ConnectionId, remote: Multiaddr) {
-        self.connections.entry(peer).or_default().insert(connection, remote);
+        self.connections.insert(connection, Connection { peer, remote, asking: false });
+    }
+
+    fn of(&self, peer: PeerId) -> impl Iterator<Item = (ConnectionId, &Connection)> {
+        let all = self.connections.iter();
+        all.filter(move |(_, one)| one.peer == peer)
     }
 }
 
@@ -251,8 +311,7 @@ fn things(local: PeerId, held: &Held) -> Vec<Resource> {
         Resource::Route(local),
         Resource::Admin,
     ];
-    let named = held.rights.iter().map(|rights| rights.prefix()).filter_map(Prefix::resource);
-    things.extend(named);
+    things.extend(held.rights.iter().map(|rights| rights.prefix()).filter_map(Prefix::resource));
     things
 }
 
@@ -285,29 +344,18 @@ impl NetworkBehaviour for Behaviour {
 
     fn on_swarm_event(&mut self, event: FromSwarm) {
         #[expect(clippy::wildcard_enum_match_arm, reason = "all others concern no connection")]
-        let (peer, connection) = match event {
-            FromSwarm::ConnectionClosed(closed) => (closed.peer_id, closed.connection_id),
+        let id = match event {
+            FromSwarm::ConnectionClosed(closed) => closed.connection_id,
             // Another behaviour refused what this one had taken.
-            FromSwarm::DialFailure(failed) => match failed.peer_id {
-                Some(peer) => (peer, failed.connection_id),
-                None => return,
-            },
-            FromSwarm::ListenFailure(failed) => match failed.peer_id {
-                Some(peer) => (peer, failed.connection_id),
-                None => return,
-            },
+            FromSwarm::DialFailure(failed) => failed.connection_id,
+            FromSwarm::ListenFailure(failed) => failed.connection_id,
             _ => return,
         };
-        let Some(open) = self.connections.get_mut(&peer) else { return };
-        if open.remove(&connection).is_none() {
-            return;
-        }
-        self.asked.retain(|_, (asked, _)| *asked != connection);
-        if self.connections.get(&peer).is_some_and(BTreeMap::is_empty) {
-            self.connections.remove(&peer);
-            self.asking.remove(&peer);
-            self.feed(Input::Gone(peer));
-        } else if self.asking.get(&peer) == Some(&connection) {
+        let Some(Connection { peer, asking, .. }) = self.connections.remove(id) else { return };
+        self.asked.retain(|(_, asked, _)| *asked != id);
+        if self.of(peer).next().is_none() {
+            self.show(showing::Input::Gone(peer));
+        } else if asking {
             self.answered(peer, Err(Failure::Broken));
         }
     }
@@ -320,7 +368,12 @@ impl NetworkBehaviour for Behaviour {
     ) {
         match said {
             Said::Asked(number, request) => self.asked(peer, connection, number, request),
-            Said::Answered(answer) => self.answered(peer, answer),
+            Said::Answered(answer) => {
+                if let Some(connection) = self.connections.get_mut(connection) {
+                    connection.asking = false;
+                }
+                self.answered(peer, answer);
+            }
         }
     }
 
@@ -332,7 +385,8 @@ impl NetworkBehaviour for Behaviour {
             && timer.poll_unpin(cx).is_ready()
         {
             self.timer = None;
-            self.machine.tick(self.clock.now());
+            self.showing.tick(self.clock.now());
+            self.judging.tick(self.clock.now());
             self.settle();
         }
         self.queue.pop_front().map_or(Poll::Pending, Poll::Ready)

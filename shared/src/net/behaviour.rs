@@ -15,6 +15,7 @@ use libp2p::{PeerId, StreamProtocol, connection_limits, identify, kad, relay};
 #[cfg(not(target_arch = "wasm32"))]
 use libp2p::{autonat, dcutr, mdns};
 
+#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::gate::Gate;
 use super::gated::Gated;
@@ -22,7 +23,9 @@ use super::judge::Judge;
 use super::ping;
 use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
 use crate::limits;
-use crate::policy::{Action, Class, Resource, Subject};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::policy::Class;
+use crate::policy::{Action, Resource, Subject};
 
 /// What a peer is for; it sets the sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ impl Profile {
         self != Self::Browser
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     fn class(self) -> Class {
         if self.is_node() { Class::Native } else { Class::Browser }
     }
@@ -110,11 +114,12 @@ pub struct Behaviour {
     pub limits: connection_limits::Behaviour,
     pub identify: identify::Behaviour,
     pub ping: ping::Behaviour,
+    #[cfg(not(target_arch = "wasm32"))]
     pub auth: auth::Behaviour,
     pub gossip: Gated<Gossip>,
     pub kad: Gated<kad::Behaviour<MemoryStore>>,
-    pub relay_client: Gated<relay::client::Behaviour>,
-    pub webrtc: Gated<peerloom_webrtc::behaviour::Behaviour>,
+    pub relay_client: OnNodes<relay::client::Behaviour>,
+    pub webrtc: OnNodes<peerloom_webrtc::behaviour::Behaviour>,
     #[cfg(not(target_arch = "wasm32"))]
     pub relay: Toggle<Gated<relay::Behaviour>>,
     #[cfg(not(target_arch = "wasm32"))]
@@ -151,12 +156,14 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
             ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
+            #[cfg(not(target_arch = "wasm32"))]
             auth: auth::Behaviour::new(local, profile.class(), judge.clone()),
             gossip: gated(gossip, judge, GOSSIP_PROTOCOL).waiting_for(&["/meshsub", "/floodsub"]),
             kad: gated(kademlia(local, profile), judge, KAD_PROTOCOL),
-            relay_client: gated(relay_client, judge, STOP_PROTOCOL),
-            webrtc: gated(webrtc.admitting(introducing(judge.clone())), judge, SIGNALLING_PROTOCOL)
-                .also_relayed(),
+            relay_client: on_nodes(relay_client, |inner| gated(inner, judge, STOP_PROTOCOL)),
+            webrtc: on_nodes(webrtc.admitting(introducing(judge.clone())), |inner| {
+                gated(inner, judge, SIGNALLING_PROTOCOL).also_relayed()
+            }),
             #[cfg(not(target_arch = "wasm32"))]
             relay: node(profile, || {
                 let config = super::relay_budget::config(profile, local, judge);
@@ -189,10 +196,10 @@ impl Behaviour {
     pub fn rejudge(&mut self, peer: &PeerId) {
         self.gossip.rejudge(peer);
         self.kad.rejudge(peer);
-        self.relay_client.rejudge(peer);
-        self.webrtc.rejudge(peer);
         #[cfg(not(target_arch = "wasm32"))]
         {
+            self.relay_client.rejudge(peer);
+            self.webrtc.rejudge(peer);
             if let Some(relay) = self.relay.as_mut() {
                 relay.rejudge(peer);
             }
@@ -215,6 +222,23 @@ const STOP_PROTOCOL: &str = "/libp2p/circuit/relay/0.2.0/stop";
 const HOP_PROTOCOL: &str = "/libp2p/circuit/relay/0.2.0/hop";
 #[cfg(not(target_arch = "wasm32"))]
 const DCUTR_PROTOCOL: &str = "/libp2p/dcutr";
+
+/// A protocol that is gated on nodes. A page offers it to everybody: it serves nobody, its own policy is
+/// open, and each wrapper costs 10 KB of a module that has to be loaded.
+#[cfg(not(target_arch = "wasm32"))]
+type OnNodes<B> = Gated<B>;
+#[cfg(target_arch = "wasm32")]
+type OnNodes<B> = B;
+
+#[cfg(not(target_arch = "wasm32"))]
+fn on_nodes<B: NetworkBehaviour>(inner: B, gate: impl FnOnce(B) -> Gated<B>) -> OnNodes<B> {
+    gate(inner)
+}
+
+#[cfg(target_arch = "wasm32")]
+fn on_nodes<B: NetworkBehaviour>(inner: B, _: impl FnOnce(B) -> Gated<B>) -> OnNodes<B> {
+    inner
+}
 
 fn gated<B: NetworkBehaviour>(inner: B, judge: &Judge, protocol: &'static str) -> Gated<B> {
     Gated::new(inner, judge.clone(), protocol)

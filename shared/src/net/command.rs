@@ -25,6 +25,7 @@ pub enum NetCommand {
     /// Keeping a peer out.
     Gate(GateCommand),
     /// Grants: ours, and what was taken back.
+    #[cfg(not(target_arch = "wasm32"))]
     Auth(AuthCommand),
 }
 
@@ -184,6 +185,7 @@ pub enum GateCommand {
 }
 
 /// Commands about grants.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug)]
 pub enum AuthCommand {
     /// Tells the machine something from outside the swarm.
@@ -191,7 +193,7 @@ pub enum AuthCommand {
         /// Proof for `admin.write`.
         permit: Permit,
         /// What.
-        input: Box<crate::auth::Input>,
+        told: Box<super::auth::Told>,
     },
 }
 
@@ -222,8 +224,9 @@ mod tests {
                 | PubsubCommand::Publish { permit, .. }
                 | PubsubCommand::Judge { permit, .. } => permit,
             },
-            NetCommand::Gate(GateCommand::Quarantine { permit, .. })
-            | NetCommand::Auth(AuthCommand::Tell { permit, .. }) => permit,
+            NetCommand::Gate(GateCommand::Quarantine { permit, .. }) => permit,
+            #[cfg(not(target_arch = "wasm32"))]
+            NetCommand::Auth(AuthCommand::Tell { permit, .. }) => permit,
         }
     }
 

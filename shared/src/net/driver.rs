@@ -18,10 +18,13 @@ use tokio::sync::{mpsc, watch};
 #[cfg(target_arch = "wasm32")]
 use web_time::Instant;
 
+#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::clock::instant;
-use super::command::{AuthCommand, GateCommand, NetCommand, Reply};
+#[cfg(not(target_arch = "wasm32"))]
+use super::command::AuthCommand;
+use super::command::{GateCommand, NetCommand, Reply};
 use super::handle::{NetError, NetHandle};
 use super::judge::Judge;
 use super::routing::Query;
@@ -164,9 +167,10 @@ impl Driver {
                     self.hang_up(peer);
                 }
             }
-            NetCommand::Auth(AuthCommand::Tell { permit, input }) => {
+            #[cfg(not(target_arch = "wasm32"))]
+            NetCommand::Auth(AuthCommand::Tell { permit, told }) => {
                 if redeem(permit, Action::AdminWrite, &Resource::Admin).is_ok() {
-                    self.swarm.behaviour_mut().auth.tell(*input);
+                    self.swarm.behaviour_mut().auth.tell(*told);
                 }
             }
         }
@@ -188,6 +192,7 @@ impl Driver {
         match event {
             BehaviourEvent::Identify(event) => self.lift_identify(event),
             BehaviourEvent::Ping(event) => self.lift_ping(event),
+            #[cfg(not(target_arch = "wasm32"))]
             BehaviourEvent::Auth(event) => self.lift_auth(event),
             BehaviourEvent::Gossip(event) => self.lift_pubsub(event),
             BehaviourEvent::Kad(event) => self.lift_routing(event),
@@ -208,6 +213,7 @@ impl Driver {
     }
 
     /// What peers have proven, or what they allow us, has changed.
+    #[cfg(not(target_arch = "wasm32"))]
     fn lift_auth(&mut self, event: auth::Event) {
         let behaviour = self.swarm.behaviour_mut();
         match event {
@@ -216,8 +222,9 @@ impl Driver {
                 self.rejudge();
             }
             auth::Event::Allowed(peer) => {
-                if let Some(allowance) = behaviour.auth.allowance(&peer) {
-                    self.state.allowances.insert(peer, Arc::new(allowance.clone()));
+                if let Some(identity) = self.state.identities.get_mut(&peer) {
+                    let allowance = behaviour.auth.allowance(&peer).cloned();
+                    Arc::make_mut(identity).allowance = allowance;
                 }
             }
         }
@@ -228,6 +235,7 @@ impl Driver {
         let peers: std::collections::BTreeSet<_> =
             self.state.connections.values().map(|open| open.peer).collect();
         let behaviour = self.swarm.behaviour_mut();
+        #[cfg(not(target_arch = "wasm32"))]
         behaviour.auth.policy_changed();
         for peer in peers {
             behaviour.rejudge(&peer);

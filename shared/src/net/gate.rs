@@ -3,7 +3,6 @@
 //! more is proven; a stranger where strangers may not be has a few seconds to show what it was granted.
 //! Not here: single protocols (`gated`), numbers of connections (libp2p's connection limits).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -57,13 +56,14 @@ pub struct Gate {
     judge: Judge,
     quarantine: BoundedMap<PeerId, Instant>,
     /// Strangers who have until then to prove more.
-    probation: BTreeMap<PeerId, Waiting>,
+    probation: Vec<Waiting>,
     timer: Option<Delay>,
     refused: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
 struct Waiting {
+    peer: PeerId,
     remote: Multiaddr,
     until: Instant,
 }
@@ -75,7 +75,7 @@ impl Gate {
         Self {
             judge,
             quarantine: BoundedMap::new(QUARANTINE_MAX),
-            probation: BTreeMap::new(),
+            probation: Vec::new(),
             timer: None,
             refused: Arc::default(),
         }
@@ -100,7 +100,7 @@ impl Gate {
             .values()
             .filter(|c| {
                 let action = if c.outbound { Action::ConnectOut } else { Action::ConnectIn };
-                let waits = !c.outbound && self.probation.contains_key(&c.peer);
+                let waits = !c.outbound && self.waits(&c.peer);
                 // Whoever waits has its time, unless a rule forbids it by now.
                 self.admit(c.peer, &c.address, action)
                     .is_err_and(|refused| !waits || refused.is_final())
@@ -131,28 +131,30 @@ impl Gate {
         if refused.is_final() || !self.judge.policy().access().asks_first() {
             return Err(refused);
         }
-        if self.probation.contains_key(&peer) {
+        if self.waits(&peer) {
             return Ok(());
         }
         if self.probation.len() >= PROBATION_MAX {
             return Err(Refused::Crowded);
         }
         let until = instant() + Duration::from_millis(PROBATION_MS);
-        self.probation.insert(peer, Waiting { remote, until });
+        self.probation.push(Waiting { peer, remote, until });
         if self.timer.is_none() {
             self.timer = Some(Delay::new(Duration::from_millis(PROBATION_MS)));
         }
         Ok(())
     }
 
+    fn waits(&self, peer: &PeerId) -> bool {
+        self.probation.iter().any(|waiting| waiting.peer == *peer)
+    }
+
     /// The next stranger whose time is over and who has not proven enough.
     fn overdue(&mut self) -> Option<PeerId> {
         let now = instant();
-        while let Some(peer) =
-            self.probation.iter().find(|(_, waiting)| waiting.until <= now).map(|(peer, _)| *peer)
-        {
-            let waited = self.probation.remove(&peer)?;
-            if self.admit(peer, &waited.remote, Action::ConnectIn).is_err() {
+        while let Some(at) = self.probation.iter().position(|waiting| waiting.until <= now) {
+            let Waiting { peer, remote, .. } = self.probation.swap_remove(at);
+            if self.admit(peer, &remote, Action::ConnectIn).is_err() {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return Some(peer);
             }
@@ -213,7 +215,7 @@ impl NetworkBehaviour for Gate {
         if let FromSwarm::ConnectionClosed(closed) = event
             && closed.remaining_established == 0
         {
-            self.probation.remove(&closed.peer_id);
+            self.probation.retain(|waiting| waiting.peer != closed.peer_id);
         }
     }
 
@@ -239,7 +241,7 @@ impl NetworkBehaviour for Gate {
                 return Poll::Ready(ToSwarm::CloseConnection { peer_id, connection });
             }
             let now = instant();
-            let next = self.probation.values().map(|waiting| waiting.until).min();
+            let next = self.probation.iter().map(|waiting| waiting.until).min();
             self.timer = next.map(|at| Delay::new(at.saturating_duration_since(now)));
         }
         Poll::Pending

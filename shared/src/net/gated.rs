@@ -4,7 +4,7 @@
 
 mod handler;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
@@ -19,6 +19,7 @@ use libp2p::{Multiaddr, PeerId};
 use self::handler::{Handler, Order};
 use super::address;
 use super::judge::Judge;
+use super::table::Table;
 use crate::policy::{Action, Resource, Subject};
 
 /// Wraps `B` so that it sees only connections of peers that may open `protocol`, and of those only
@@ -33,12 +34,8 @@ use crate::policy::{Action, Resource, Subject};
 #[derive(Debug)]
 pub struct Gated<B: NetworkBehaviour> {
     inner: B,
-    judge: Judge,
-    protocol: &'static str,
     waits_for: &'static [&'static str],
-    relayed: bool,
-    connections: BTreeMap<PeerId, BTreeMap<ConnectionId, Connection>>,
-    peers: BTreeMap<ConnectionId, PeerId>,
+    known: Known,
     queue: VecDeque<ToSwarm<B::ToSwarm, Order<THandler<B>>>>,
 }
 
@@ -51,6 +48,7 @@ enum Made {
 
 #[derive(Debug)]
 struct Connection {
+    peer: PeerId,
     made: Made,
     open: bool,
     /// Known once it is established.
@@ -64,17 +62,59 @@ impl Connection {
             Made::Outbound { remote, .. } => remote.clone(),
         }
     }
+}
 
-    fn counts(&self) -> bool {
-        self.open && self.endpoint.is_some()
+/// What is known of all connections, and what the judge says of them: the part that is the same for every
+/// protocol, so that there is one copy of it.
+#[derive(Debug)]
+struct Known {
+    judge: Judge,
+    protocol: &'static str,
+    relayed: bool,
+    table: Table<Connection>,
+}
+
+impl Known {
+    fn established_of(&self, peer: &PeerId) -> impl Iterator<Item = (ConnectionId, &Connection)> {
+        let all = self.table.iter();
+        all.filter(|(_, one)| one.peer == *peer && one.endpoint.is_some())
+    }
+
+    fn is_open(&self, id: ConnectionId) -> bool {
+        self.table.get(id).is_some_and(|connection| connection.open)
+    }
+
+    /// How many connections of the peer the inner behaviour knows.
+    fn count(&self, peer: &PeerId) -> usize {
+        self.established_of(peer).filter(|(_, one)| one.open).count()
+    }
+
+    fn allows(&self, peer: PeerId, remote: &Multiaddr) -> bool {
+        (self.relayed || !address::is_relayed(remote)) && {
+            let resource = Resource::Protocol(self.protocol.to_owned());
+            let who = Subject::connected(peer, remote);
+            self.judge.authorize(&who, Action::ProtocolOpen, &resource).is_ok()
+        }
+    }
+
+    /// Where an event for a handler of the peer goes. "Any" must not pick a gated connection.
+    fn target(&self, peer: &PeerId, handler: NotifyHandler) -> Option<ConnectionId> {
+        match handler {
+            // The relay's behaviour names another peer than the connection's.
+            NotifyHandler::One(id) => self.is_open(id).then_some(id),
+            NotifyHandler::Any => {
+                let mut all = self.established_of(peer);
+                all.find(|(_, one)| one.open).map(|(id, _)| id)
+            }
+        }
     }
 }
 
 impl<B: NetworkBehaviour> Gated<B> {
     /// Gates `inner` under the name `protocol`.
     pub fn new(inner: B, judge: Judge, protocol: &'static str) -> Self {
-        let (connections, peers, queue) = Default::default();
-        Self { inner, judge, protocol, waits_for: &[], relayed: false, connections, peers, queue }
+        let known = Known { judge, protocol, relayed: false, table: Table::default() };
+        Self { inner, waits_for: &[], known, queue: VecDeque::new() }
     }
 
     /// The same, asking for streams only where the other side says that it speaks something that
@@ -87,7 +127,7 @@ impl<B: NetworkBehaviour> Gated<B> {
     /// The same, for a protocol that has its place on relayed connections too.
     #[must_use]
     pub fn also_relayed(self) -> Self {
-        Self { relayed: true, ..self }
+        Self { known: Known { relayed: true, ..self.known }, ..self }
     }
 
     /// The behaviour inside.
@@ -103,41 +143,16 @@ impl<B: NetworkBehaviour> Gated<B> {
     /// Decides again about the connections of a peer: opens what it may speak on now, closes what it
     /// may not any more.
     pub fn rejudge(&mut self, peer: &PeerId) {
-        for id in self.ids(peer) {
-            let Some(connection) = self.connection(peer, id) else { continue };
-            let (open, allowed) = (connection.open, self.allows(*peer, &connection.remote()));
+        let all: Vec<ConnectionId> = self.known.established_of(peer).map(|(id, _)| id).collect();
+        for id in all {
+            let Some(connection) = self.known.table.get(id) else { continue };
+            let (open, allowed) = (connection.open, self.known.allows(*peer, &connection.remote()));
             if allowed && !open {
                 self.open(*peer, id);
             } else if open && !allowed {
                 let connection = CloseConnection::One(id);
                 self.queue.push_back(ToSwarm::CloseConnection { peer_id: *peer, connection });
             }
-        }
-    }
-
-    fn ids(&self, peer: &PeerId) -> Vec<ConnectionId> {
-        let all = self.connections.get(peer).into_iter().flatten();
-        all.filter(|(_, one)| one.endpoint.is_some()).map(|(id, _)| *id).collect()
-    }
-
-    fn connection(&self, peer: &PeerId, id: ConnectionId) -> Option<&Connection> {
-        self.connections.get(peer)?.get(&id)
-    }
-
-    fn is_open(&self, peer: &PeerId, id: ConnectionId) -> bool {
-        self.connection(peer, id).is_some_and(|connection| connection.open)
-    }
-
-    /// How many connections of the peer the inner behaviour knows.
-    fn count(&self, peer: &PeerId) -> usize {
-        self.connections.get(peer).map_or(0, |all| all.values().filter(|one| one.counts()).count())
-    }
-
-    fn allows(&self, peer: PeerId, remote: &Multiaddr) -> bool {
-        (self.relayed || !address::is_relayed(remote)) && {
-            let resource = Resource::Protocol(self.protocol.to_owned());
-            let who = Subject::connected(peer, remote);
-            self.judge.authorize(&who, Action::ProtocolOpen, &resource).is_ok()
         }
     }
 
@@ -164,27 +179,25 @@ impl<B: NetworkBehaviour> Gated<B> {
         id: ConnectionId,
         made: Made,
     ) -> Result<Handler<THandler<B>>, ConnectionDenied> {
-        let mut connection = Connection { made, open: false, endpoint: None };
-        connection.open = self.allows(peer, &connection.remote());
+        let mut connection = Connection { peer, made, open: false, endpoint: None };
+        connection.open = self.known.allows(peer, &connection.remote());
         let made = connection.open.then(|| connection.made.clone());
-        self.connections.entry(peer).or_default().insert(id, connection);
-        self.peers.insert(id, peer);
+        self.known.table.insert(id, connection);
         let inner = made.map(|made| self.make(peer, id, &made)).transpose()?;
         Ok(Handler::new(inner, self.waits_for))
     }
 
     /// Opens an established connection in place.
     fn open(&mut self, peer: PeerId, id: ConnectionId) {
-        let Some(connection) = self.connection(&peer, id) else { return };
+        let Some(connection) = self.known.table.get(id) else { return };
         let (made, endpoint) = (connection.made.clone(), connection.endpoint.clone());
         let Some(endpoint) = endpoint else { return };
         let handler = match self.make(peer, id, &made) {
             Ok(handler) => handler,
             Err(error) => return tracing::debug!(%peer, %error, "stays closed"),
         };
-        let other_established = self.count(&peer);
-        let all = self.connections.get_mut(&peer);
-        if let Some(connection) = all.and_then(|all| all.get_mut(&id)) {
+        let other_established = self.known.count(&peer);
+        if let Some(connection) = self.known.table.get_mut(id) {
             connection.open = true;
         }
         self.queue.push_back(ToSwarm::NotifyHandler {
@@ -203,9 +216,8 @@ impl<B: NetworkBehaviour> Gated<B> {
 
     fn established(&mut self, event: ConnectionEstablished<'_>) {
         let (peer, id) = (event.peer_id, event.connection_id);
-        let other_established = self.count(&peer);
-        let all = self.connections.get_mut(&peer);
-        let Some(connection) = all.and_then(|all| all.get_mut(&id)) else { return };
+        let other_established = self.known.count(&peer);
+        let Some(connection) = self.known.table.get_mut(id) else { return };
         connection.endpoint = Some(event.endpoint.clone());
         if connection.open {
             self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
@@ -216,39 +228,13 @@ impl<B: NetworkBehaviour> Gated<B> {
     }
 
     fn closed(&mut self, event: ConnectionClosed<'_>) {
-        let open = self.is_open(&event.peer_id, event.connection_id);
-        self.forget(&event.peer_id, event.connection_id);
-        if open {
-            let remaining_established = self.count(&event.peer_id);
+        let closed = self.known.table.remove(event.connection_id);
+        if closed.is_some_and(|connection| connection.open) {
+            let remaining_established = self.known.count(&event.peer_id);
             self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
                 remaining_established,
                 ..event
             }));
-        }
-    }
-
-    fn forget(&mut self, peer: &PeerId, id: ConnectionId) {
-        self.peers.remove(&id);
-        if let Some(all) = self.connections.get_mut(peer) {
-            all.remove(&id);
-            if all.is_empty() {
-                self.connections.remove(peer);
-            }
-        }
-    }
-
-    /// Where an event for a handler of the peer goes. "Any" must not pick a gated connection.
-    fn target(&self, peer: &PeerId, handler: NotifyHandler) -> Option<ConnectionId> {
-        match handler {
-            // The relay's behaviour names another peer than the connection's.
-            NotifyHandler::One(id) => {
-                let peer = self.peers.get(&id)?;
-                self.is_open(peer, id).then_some(id)
-            }
-            NotifyHandler::Any => {
-                let mut all = self.connections.get(peer).into_iter().flatten();
-                all.find(|(_, one)| one.counts()).map(|(id, _)| *id)
-            }
         }
     }
 }
@@ -307,17 +293,13 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         match event {
             FromSwarm::ConnectionEstablished(e) => self.established(e),
             FromSwarm::ConnectionClosed(e) => self.closed(e),
-            FromSwarm::AddressChange(e) if !self.is_open(&e.peer_id, e.connection_id) => {}
+            FromSwarm::AddressChange(e) if !self.known.is_open(e.connection_id) => {}
             FromSwarm::DialFailure(e) => {
-                if let Some(peer) = e.peer_id {
-                    self.forget(&peer, e.connection_id);
-                }
+                self.known.table.remove(e.connection_id);
                 self.inner.on_swarm_event(FromSwarm::DialFailure(e));
             }
             FromSwarm::ListenFailure(e) => {
-                if let Some(peer) = e.peer_id {
-                    self.forget(&peer, e.connection_id);
-                }
+                self.known.table.remove(e.connection_id);
                 self.inner.on_swarm_event(FromSwarm::ListenFailure(e));
             }
             other => self.inner.on_swarm_event(other),
@@ -330,7 +312,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         id: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        if self.is_open(&peer, id) {
+        if self.known.is_open(id) {
             self.inner.on_connection_handler_event(peer, id, event);
         }
     }
@@ -347,7 +329,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
             let ToSwarm::NotifyHandler { peer_id, handler, event } = event else {
                 return Poll::Ready(event.map_in(Order::Pass));
             };
-            if let Some(id) = self.target(&peer_id, handler) {
+            if let Some(id) = self.known.target(&peer_id, handler) {
                 return Poll::Ready(ToSwarm::NotifyHandler {
                     peer_id,
                     handler: NotifyHandler::One(id),

@@ -9,8 +9,10 @@ use std::time::Duration;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::command::AuthCommand;
 use super::command::{
-    AuthCommand, GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
+    GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
 };
 use super::judge::Judge;
 use super::state::NetState;
@@ -328,14 +330,15 @@ impl NetHandle {
         self.send(NetCommand::Routing(RoutingCommand::Store { permit, offer })).await
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     /// Tells what grants we hold, what was taken back, and the like.
     ///
     /// # Errors
     /// When the policy denies it or the Driver has ended.
-    pub async fn tell_auth(&self, input: crate::auth::Input) -> Result<(), NetError> {
+    pub async fn tell_auth(&self, told: super::auth::Told) -> Result<(), NetError> {
         let permit = self.permit(Action::AdminWrite, &Resource::Admin)?;
-        let input = Box::new(input);
-        self.send(NetCommand::Auth(AuthCommand::Tell { permit, input })).await
+        let told = Box::new(told);
+        self.send(NetCommand::Auth(AuthCommand::Tell { permit, told })).await
     }
 
     /// Keeps a peer out for `for_ms` ms and closes its connections.

@@ -43,6 +43,8 @@ pub struct Identity {
     pub relay: bool,
     /// The addresses it says it listens on.
     pub addresses: Vec<Multiaddr>,
+    /// What it allows us, as it said last.
+    pub allowance: Option<Allowance>,
 }
 
 /// The state of the swarm.
@@ -60,8 +62,6 @@ pub struct NetState {
     pub identities: BTreeMap<PeerId, Arc<Identity>>,
     /// Last round-trip time of connected peers, in microseconds.
     pub rtt_us: BTreeMap<PeerId, u64>,
-    /// What connected peers allow us, as they said last.
-    pub allowances: BTreeMap<PeerId, Arc<Allowance>>,
     /// Relays that hold a slot for us.
     pub reservations: BTreeSet<PeerId>,
     /// Peers we know to listen to each topic that we are subscribed to.
@@ -81,7 +81,6 @@ impl NetState {
             connections: BTreeMap::new(),
             identities: BTreeMap::new(),
             rtt_us: BTreeMap::new(),
-            allowances: BTreeMap::new(),
             reservations: BTreeSet::new(),
             topics: BTreeMap::new(),
             circuits: 0,

@@ -13,6 +13,8 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, TransportError, identify, relay::client};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::auth;
 use super::behaviour::BehaviourEvent;
 use super::clock::unix_ms;
 use super::command::{Reply, TransportCommand};
@@ -20,7 +22,7 @@ use super::driver::{Driver, redeem};
 use super::handle::{NetError, dialling, listening};
 use super::state::{Connection, Identity};
 use super::work::TransportWork;
-use super::{KAD_PROTOCOL, address, auth, ping};
+use super::{KAD_PROTOCOL, address, ping};
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, REMOTE_TEXT_CHARS_MAX};
 use crate::policy::{Action, Permit, Resource};
 use crate::wire::text::clean_label;
@@ -216,7 +218,6 @@ impl Driver {
         }
         self.state.identities.remove(&peer);
         self.state.rtt_us.remove(&peer);
-        self.state.allowances.remove(&peer);
         self.unfollow_all(&peer);
         for reply in self.owed.pings.remove(&peer).unwrap_or_default() {
             answer(reply, Err(NetError::NotConnected));
@@ -226,10 +227,13 @@ impl Driver {
     pub(super) fn lift_identify(&mut self, event: identify::Event) {
         let identify::Event::Received { peer_id, info, .. } = event else { return };
         let speaks = |name: &str| info.protocols.iter().any(|p| p.as_ref() == name);
+        #[cfg(not(target_arch = "wasm32"))]
         if speaks(auth::PROTOCOL.as_ref()) {
             self.swarm.behaviour_mut().auth.speaks(peer_id);
         }
+        let known = self.state.identities.get(&peer_id);
         let identity = Identity {
+            allowance: known.and_then(|known| known.allowance.clone()),
             agent: clean_label(&info.agent_version, REMOTE_TEXT_CHARS_MAX),
             kad: speaks(KAD_PROTOCOL),
             relay: speaks(libp2p::relay::HOP_PROTOCOL_NAME.as_ref()),

@@ -2,13 +2,12 @@
 //! Invariant: lengths are checked before anything is allocated; no exchange outlasts its time.
 //! Not here: what is asked and answered (`net::auth`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{FuturesUnordered, StreamExt as _};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_timer::Delay;
 use libp2p::core::upgrade::ReadyUpgrade;
@@ -54,9 +53,10 @@ enum Done {
 
 /// See the module's text.
 pub struct Handler {
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// A few at most: what is simple is small, and this is loaded by every page.
+    work: Vec<BoxFuture<'static, Done>>,
     /// Streams whose questions are being answered.
-    asked: BTreeMap<u64, Stream>,
+    asked: Vec<(u64, Stream)>,
     inbound: usize,
     number: u64,
     ask: Option<Vec<u8>>,
@@ -73,8 +73,8 @@ impl std::fmt::Debug for Handler {
 impl Handler {
     pub(super) fn new() -> Self {
         Self {
-            work: FuturesUnordered::new(),
-            asked: BTreeMap::new(),
+            work: Vec::new(),
+            asked: Vec::new(),
             inbound: 0,
             number: 0,
             ask: None,
@@ -87,7 +87,7 @@ impl Handler {
         match done {
             Done::Asked(stream, request) => {
                 self.number = self.number.saturating_add(1);
-                self.asked.insert(self.number, *stream);
+                self.asked.push((self.number, *stream));
                 self.said.push_back(Said::Asked(self.number, request));
             }
             Done::Answered(answer) => self.said.push_back(Said::Answered(answer)),
@@ -178,7 +178,8 @@ impl ConnectionHandler for Handler {
         match order {
             Order::Ask(bytes) => self.ask = Some(bytes),
             Order::Answer(number, bytes) => {
-                if let Some(stream) = self.asked.remove(&number) {
+                if let Some(at) = self.asked.iter().position(|(known, _)| *known == number) {
+                    let (_, stream) = self.asked.swap_remove(at);
                     self.work.push(within(reply(stream, bytes), Done::Nothing).boxed());
                 }
             }
@@ -223,9 +224,15 @@ impl ConnectionHandler for Handler {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Self::ToBehaviour>> {
-        while let Poll::Ready(Some(done)) = self.work.poll_next_unpin(cx) {
-            self.done(done);
-        }
+        let mut done = Vec::new();
+        self.work.retain_mut(|work| match work.poll_unpin(cx) {
+            Poll::Ready(one) => {
+                done.push(one);
+                false
+            }
+            Poll::Pending => true,
+        });
+        done.into_iter().for_each(|done| self.done(done));
         if let Some(said) = self.said.pop_front() {
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(said));
         }

@@ -1,12 +1,13 @@
-//! The answering side: what peers showed, verified, and verified again when what it rests on changes.
+//! What peers showed: verified, and verified again when what it rests on changes.
 //! Invariant: signatures are checked once a chain; everything else again with every change.
-//! Not here: asking others (`asking`).
+//! Not here: when that is (`judging`).
 
 use std::sync::Arc;
 
 use libp2p_identity::PeerId;
 
-use super::{Auth, Output, Refusal};
+use super::super::Refusal;
+use super::{Judging, Output};
 use crate::defence::group::Group;
 use crate::grant::{Audience, Chain, Context, Freshness, GrantId, Key, Limit, Rights};
 use crate::limits::GRANT_HOLDERS_MAX;
@@ -23,7 +24,7 @@ pub(super) struct Shown {
     ends_ms: Option<u64>,
 }
 
-impl Auth {
+impl Judging {
     /// A peer showed grants: answers, and takes over what counts.
     pub(super) fn judge(
         &mut self,
@@ -211,5 +212,40 @@ impl Auth {
             self.recheck_one(now, peer);
         }
         self.next_end_ms = self.shown.values().filter_map(|shown| shown.ends_ms).min();
+    }
+
+    /// Chains that were issued to us: one that is right, ours, and lasts longer than what we have on the
+    /// same things is kept. Whether it counts, others decide.
+    pub(super) fn receive(&mut self, now: Now, chains: &[Vec<u8>]) {
+        let Some(holder) = Audience::of_peer(&self.local) else { return };
+        for bytes in chains {
+            let Ok(chain) = Chain::decode(bytes) else { continue };
+            let root = chain.root().body();
+            let context = Context {
+                network: &root.network,
+                now_ms: now.unix_ms,
+                holder,
+                roots: &[root.issuer],
+                owners: &[],
+                revocations: &self.revocations,
+            };
+            if self.wants(&chain) && chain.verify(&context).is_ok() {
+                self.outputs.push_back(Output::Received(chain));
+            }
+        }
+    }
+
+    /// Only from whom we hold something already: strangers cannot fill our folder.
+    fn wants(&self, chain: &Chain) -> bool {
+        let (root, new) = (chain.root().body(), chain.last().terms());
+        let ours = || self.ours.iter();
+        ours().any(|old| {
+            let body = old.root().body();
+            body.issuer == root.issuer && body.network == root.network
+        }) && ours().map(|old| old.last().terms()).all(|old| {
+            old.prefix != new.prefix
+                || !new.actions.is_within(old.actions)
+                || new.expires_ms > old.expires_ms
+        })
     }
 }
