@@ -186,11 +186,11 @@ fn of_end(end: Option<&End>, noted: Option<Head>, found: &mut Recovery) -> Head 
     let mut head = Head { first: end.n, last: end.n, hash: end.hash };
     found.altered = !end.readable;
     if let Some(noted) = noted {
-        if end.readable {
-            found.lost = noted.last.saturating_sub(end.n);
-            found.altered = noted.last == end.n && noted.hash != end.hash;
-        } else {
-            head.last = noted.last.max(end.n);
+        found.lost = if end.readable { noted.last.saturating_sub(end.n) } else { 0 };
+        found.altered |= noted.last == end.n && noted.hash != end.hash;
+        if found.altered {
+            // On from what was written: going on from a changed line would make it a good one.
+            (head.last, head.hash) = (noted.last.max(end.n), noted.hash);
         }
     }
     head

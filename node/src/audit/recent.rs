@@ -114,9 +114,7 @@ impl Asked {
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
         Some(match (&self.peer, self.net) {
-            (Some(id), addr) => {
-                Subject::Peer { id: id.parse().ok()?, addr, relayed: self.relayed }
-            }
+            (Some(id), addr) => Subject::Peer { id: id.parse().ok()?, addr, relayed: self.relayed },
             (None, Some(ip)) => Subject::Address(ip),
             (None, None) => Subject::Local,
         })
@@ -237,10 +235,10 @@ impl Recent {
                 let at_ms = asked.at_ms;
                 // What peers hold is numbered anew in every life: this is none of the new numbers.
                 let version = u64::MAX;
-                self.keep(Slot { key, again: false, at_ms, version, asked: Arc::new(asked) });
+                let slot = Slot { key, again: false, at_ms, version, asked: Arc::new(asked) };
+                self.inner().seed(slot, self.max);
             }
         }
-        self.inner().changed = false;
     }
 
     /// Writes them into the folder when something has changed.
@@ -280,6 +278,14 @@ impl Inner {
         slot.version == version && slot.asked.allowed == allowed
     }
 
+    /// In a new place, if there is one and nothing newer is known.
+    fn seed(&mut self, slot: Slot, max: usize) {
+        if self.slots.len() < max && !self.places.contains_key(&slot.key) {
+            self.places.insert(slot.key, self.slots.len());
+            self.slots.push(slot);
+        }
+    }
+
     /// In the place of the same key, in a new place, or in that of one which nobody asked for again.
     fn keep(&mut self, slot: Slot, max: usize) {
         self.changed = true;
@@ -311,10 +317,9 @@ fn hash_resource(resource: &Resource, hasher: &mut impl std::hash::Hasher) {
     std::mem::discriminant(resource).hash(hasher);
     match resource {
         Resource::Node | Resource::Admin => {}
-        Resource::Peer(id)
-        | Resource::Relay(id)
-        | Resource::Mailbox(id)
-        | Resource::Route(id) => id.hash(hasher),
+        Resource::Peer(id) | Resource::Relay(id) | Resource::Mailbox(id) | Resource::Route(id) => {
+            id.hash(hasher)
+        }
         Resource::Protocol(name) | Resource::Topic(name) | Resource::Content(name) => {
             name.hash(hasher);
         }

@@ -223,4 +223,10 @@ impl Writer {
             tracing::error!(%error, "the audit log cannot be written; the node counts what it misses");
         }
     }
+
+    /// As if the pause after a failure were over.
+    #[cfg(test)]
+    pub(super) const fn try_again(&mut self) {
+        self.tried = None;
+    }
 }
