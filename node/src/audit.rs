@@ -184,7 +184,7 @@ impl Audit {
     }
 
     fn write(&self, entry: Entry) -> bool {
-        let sent = self.orders.try_send(Order::Write(unix_ms(), entry)).is_ok();
+        let sent = self.orders.try_send(Order::Write(unix_ms(), Box::new(entry))).is_ok();
         if !sent {
             self.shared.dropped.fetch_add(1, Ordering::AcqRel);
             self.shared.metrics.count_audit_lost(Why::Queue.name(), 1);

@@ -11,6 +11,7 @@
 )]
 
 mod actors;
+mod audit;
 mod bad_input;
 mod clean_stop;
 mod dht;

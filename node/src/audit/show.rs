@@ -91,7 +91,9 @@ fn date(days: u64) -> (u64, u64, u64) {
     // 1970 is no first year of an era, so counting begins in 1600: 135,140 days earlier.
     let days = days.saturating_add(135_140);
     let (mut year, mut left) = (1600 + days / ERA_DAYS * 400, days % ERA_DAYS);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while left >= 365 + u64::from(is_leap(year)) {
         left -= 365 + u64::from(is_leap(year));
         year += 1;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use data_encoding::HEXLOWER;
 use libp2p::multiaddr::Protocol;
 use peerloom_shared::grant::path_of;
-use peerloom_shared::limits::AUDIT_TEXT_CHARS_MAX;
+use peerloom_shared::limits::{AUDIT_SENTENCE_CHARS_MAX, AUDIT_TEXT_CHARS_MAX};
 use peerloom_shared::policy::Resource;
 use peerloom_shared::{Multiaddr, PeerId};
 
@@ -67,8 +67,8 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A text of printable ASCII, cut to what a line has room for.
-pub(super) fn cut(text: String) -> String {
-    let (shown, rest) = text.split_at_checked(AUDIT_TEXT_CHARS_MAX).unwrap_or((&text, ""));
+fn cut(text: String, max: usize) -> String {
+    let (shown, rest) = text.split_at_checked(max).unwrap_or((&text, ""));
     if rest.is_empty() { text } else { format!("{shown}...") }
 }
 
@@ -76,12 +76,13 @@ pub(super) fn cut(text: String) -> String {
 pub(super) fn words(text: &str) -> String {
     // Three characters stand for a byte at most, so nothing is lost by cutting before escaping.
     let bytes = text.as_bytes();
-    cut(escape(bytes.get(..=AUDIT_TEXT_CHARS_MAX).unwrap_or(bytes)))
+    cut(escape(bytes.get(..=AUDIT_TEXT_CHARS_MAX).unwrap_or(bytes)), AUDIT_TEXT_CHARS_MAX)
 }
 
 /// A sentence of our own, escaped and cut, in which spaces stay.
 pub(super) fn sentence(text: &str) -> String {
-    cut(text.split_whitespace().map(|word| escape(word.as_bytes())).collect::<Vec<_>>().join(" "))
+    let words = text.split_whitespace().map(|word| escape(word.as_bytes()));
+    cut(words.collect::<Vec<_>>().join(" "), AUDIT_SENTENCE_CHARS_MAX)
 }
 
 /// The path of a resource, such as `topic/lobby`, and whether its name was cut to `max` bytes. A DHT

@@ -18,7 +18,7 @@ use super::{Entry, Shared, Why, unix_ms};
 #[derive(Debug)]
 pub(super) enum Order {
     /// A line, and when it happened, Unix time in ms.
-    Write(u64, Entry),
+    Write(u64, Box<Entry>),
     /// Everything that waits is to be written, and then no more.
     Stop,
 }

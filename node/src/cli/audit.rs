@@ -58,14 +58,14 @@ pub fn run(session: &Session, args: AuditArgs) -> Outcome {
 }
 
 fn verify(session: &Session, folder: &Path) -> Outcome {
-    let checked = audit::check(folder);
-    if session.out.is_json() {
-        session.out.json(&as_json(&checked))?;
-    }
-    let whole = checked?;
-    if !session.out.is_json() {
-        session.out.data(&as_text(&whole))?;
-    }
+    let whole = match audit::check(folder) {
+        Err(CheckError::Broken(broken)) if session.out.is_json() => {
+            session.out.json(&broken_json(&broken))?;
+            return Ok(Exit::UNVERIFIED);
+        }
+        checked => checked?,
+    };
+    session.out.either(&whole_json(&whole), || as_text(&whole))?;
     if whole.torn > 0 {
         session.out.note(
             "the last line is not whole: the node writes it now, or was killed while it did; \
@@ -75,24 +75,25 @@ fn verify(session: &Session, folder: &Path) -> Outcome {
     Ok(Exit::DONE)
 }
 
-fn as_json(checked: &Result<Whole, CheckError>) -> serde_json::Value {
-    let schema = "peerloom/audit-check/1";
-    match checked {
-        Ok(whole) => json!({
-            "schema": schema, "whole": true,
-            "files": whole.files, "lines": whole.lines,
-            "first": whole.first, "last": whole.last,
-            "fromMs": whole.from_ms, "toMs": whole.to_ms,
-            "recovered": whole.recovered, "missing": whole.missing, "torn": whole.torn,
-        }),
-        Err(CheckError::Broken(Broken { file, line, wrong })) => json!({
-            "schema": schema, "whole": false,
-            "file": file.display().to_string(), "line": line, "why": wrong.to_string(),
-        }),
-        Err(error @ (CheckError::None { .. } | CheckError::Io { .. })) => json!({
-            "schema": schema, "whole": false, "why": crate::error::chain(error),
-        }),
-    }
+/// Schema of both answers.
+const CHECK_SCHEMA: &str = "peerloom/audit-check/1";
+
+fn whole_json(whole: &Whole) -> serde_json::Value {
+    json!({
+        "schema": CHECK_SCHEMA, "whole": true,
+        "files": whole.files, "lines": whole.lines,
+        "first": whole.first, "last": whole.last,
+        "fromMs": whole.from_ms, "toMs": whole.to_ms,
+        "recovered": whole.recovered, "missing": whole.missing, "torn": whole.torn,
+    })
+}
+
+fn broken_json(broken: &Broken) -> serde_json::Value {
+    json!({
+        "schema": CHECK_SCHEMA, "whole": false,
+        "file": broken.file.display().to_string(), "line": broken.line,
+        "why": broken.wrong.to_string(),
+    })
 }
 
 fn as_text(whole: &Whole) -> String {

@@ -106,6 +106,8 @@ pub const AUDIT_KEYS_MAX: usize = 256;
 pub const AUDIT_SYNC_MS: u64 = 1_000;
 /// A text in a line, such as the name of a resource, in characters: as other remote text.
 pub const AUDIT_TEXT_CHARS_MAX: usize = 128;
+/// What is wrong with a rules file, in characters: a long path and a sentence.
+pub const AUDIT_SENTENCE_CHARS_MAX: usize = 512;
 /// Grants that a line names: more than anybody needs at one node.
 pub const AUDIT_GRANTS_MAX: usize = 16;
 /// Halves of lines that crashes left behind and that are kept: for whoever looks into a crash.
