@@ -55,16 +55,22 @@ pub(super) struct Log {
     size: u64,
     head_file: File,
     head: Head,
+    unmarked: bool,
     unsynced: bool,
 }
 
 impl Log {
-    /// Opens the log of a folder, or begins one. Says what a crash left there; whoever opens the log
-    /// appends that first.
-    pub(super) fn open(folder: &Path, bounds: Bounds) -> io::Result<(Self, Option<Recovery>)> {
+    /// Opens the log of a folder, or begins one. `known` is where the log ended when this process had it
+    /// open before. Says what a crash left there; whoever opens the log appends that first.
+    pub(super) fn open(
+        folder: &Path,
+        bounds: Bounds,
+        known: Option<Head>,
+    ) -> io::Result<(Self, Option<Recovery>)> {
         make_folder(folder)?;
-        let noted = Head::read(folder)?;
-        let noted_head = noted.flatten();
+        let read = Head::read(folder)?;
+        let headless = read.map_or(known.is_some(), |head| head.is_none());
+        let noted_head = known.or(read.flatten());
         let mut found = Recovery::default();
         let end = end_of(folder, &mut found)?;
         drop_leftovers(folder, noted_head)?;
@@ -76,15 +82,16 @@ impl Log {
             let noted_first = noted_head.map_or(oldest, |head| head.first);
             found.lost = found.lost.saturating_add(oldest.saturating_sub(noted_first));
         }
-        found.headless = noted_head.is_none() && (oldest.is_some() || noted.is_some());
+        found.headless = headless || (read.is_none() && oldest.is_some());
         let newest = files.into_iter().next_back();
         let newest = newest.unwrap_or_else(|| LogFile::new(folder, head.last.saturating_add(1)));
         let (file, size) = open_append(&newest.path)?;
         let head_file = open_private(OpenOptions::new().write(true), &folder.join(HEAD))?;
         head_file.set_len(HEAD_BYTES)?;
-        let unsynced = false;
+        sync_folder(folder)?;
+        let (unmarked, unsynced) = (true, false);
         let folder = folder.to_owned();
-        let mut log = Self { folder, bounds, file, size, head_file, head, unsynced };
+        let mut log = Self { folder, bounds, file, size, head_file, head, unmarked, unsynced };
         log.mark()?;
         Ok((log, (found != Recovery::default()).then_some(found)))
     }
@@ -106,18 +113,34 @@ impl Log {
         }
         self.size = self.size.saturating_add(length);
         (self.head.last, self.head.hash) = (n, hash);
-        self.unsynced = true;
+        (self.unmarked, self.unsynced) = (true, true);
         Ok(())
     }
 
     /// Notes where the log ends. After the lines, so that a crash in between leaves lines that are not
     /// noted yet, which is no fault, and never the other way round.
     pub(super) fn mark(&mut self) -> io::Result<()> {
-        self.head.write(&mut self.head_file)
+        if self.unmarked {
+            self.head.write(&mut self.head_file)?;
+            self.unmarked = false;
+        }
+        Ok(())
+    }
+
+    /// Where the log ends.
+    pub(super) const fn head(&self) -> Head {
+        self.head
     }
 
     /// Brings everything to the disk itself.
+    ///
+    /// # Errors
+    /// When that fails, and when somebody has removed the file: what is written then is nowhere.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::nlink(&self.file.metadata()?) == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was removed"));
+        }
         if self.unsynced {
             self.file.sync_data()?;
             self.head_file.sync_data()?;
@@ -130,11 +153,13 @@ impl Log {
     fn rotate(&mut self, n: u64) -> io::Result<()> {
         self.file.sync_data()?;
         (self.file, self.size) = open_append(&LogFile::new(&self.folder, n).path)?;
+        sync_folder(&self.folder)?;
         let files = chain::files(&self.folder)?;
         let surplus = files.len().saturating_sub(self.bounds.files);
         if let Some(oldest) = files.get(surplus).filter(|_| surplus > 0) {
             // Noted before they go: files that are missing without a note were removed by others.
             self.head.first = oldest.first;
+            self.unmarked = true;
             self.mark()?;
             for file in files.iter().take(surplus) {
                 fs::remove_file(&file.path)?;
@@ -248,6 +273,17 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     // One that existed may have been made by hand.
     #[cfg(unix)]
     fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
+/// A new file is there after a power cut, too.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -90,7 +90,7 @@ const SMALL: Bounds = Bounds { file_bytes: 2_000, files: 1_000 };
 
 /// A log of `count` lines in small files, closed as a writer closes it.
 fn write_log(folder: &Path, count: u64, bounds: Bounds) {
-    let (mut log, found) = Log::open(folder, bounds).expect("a log");
+    let (mut log, found) = Log::open(folder, bounds, None).expect("a log");
     if let Some(found) = found {
         log.append(1, &found.into()).expect("a line");
     }

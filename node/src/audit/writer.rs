@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use peerloom_shared::limits::{AUDIT_QUEUE_MAX, AUDIT_RECENT_MS, AUDIT_SYNC_MS};
 
+use super::chain::Head;
 use super::log::{Bounds, Log, Recovery};
 use super::{Entry, Shared, Why, unix_ms};
 
@@ -31,6 +32,7 @@ pub(super) struct Writer {
     pub(super) orders: Receiver<Order>,
     pub(super) shared: Arc<Shared>,
     pub(super) log: Option<Log>,
+    known: Option<Head>,
     found: Option<Recovery>,
     lost: u64,
     failing: bool,
@@ -48,6 +50,7 @@ impl Writer {
             orders,
             shared,
             log: None,
+            known: None,
             found: None,
             lost: 0,
             failing: false,
@@ -177,7 +180,7 @@ impl Writer {
             return false;
         }
         self.tried = Some(now);
-        match Log::open(&self.folder, self.bounds) {
+        match Log::open(&self.folder, self.bounds, self.known) {
             Ok((log, found)) => {
                 self.log = Some(log);
                 if let Some(found) = found {
@@ -217,11 +220,17 @@ impl Writer {
 
     /// Gives the open file up, and says so once.
     fn fail(&mut self, error: &std::io::Error) {
-        self.log = None;
+        self.known = self.log.take().map(|log| log.head()).or(self.known);
         self.tried = Some(Instant::now());
         if !std::mem::replace(&mut self.failing, true) {
             tracing::error!(%error, "the audit log cannot be written; the node counts what it misses");
         }
+    }
+
+    /// As if a second had passed.
+    #[cfg(test)]
+    pub(super) fn look_again(&mut self) {
+        self.look(self.looked + Duration::from_millis(AUDIT_SYNC_MS));
     }
 
     /// As if the pause after a failure were over.

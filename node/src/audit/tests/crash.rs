@@ -254,3 +254,24 @@ fn a_thread_writes_all_before_it_ends() {
         assert_eq!((whole.last, whole.recovered), ((life + 1) * 100, 0));
     }
 }
+
+#[test]
+fn a_folder_that_is_removed_under_the_node_is_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("audit");
+    let (audit, mut writer) = parts(&path);
+    for epoch in 0..5 {
+        audit.reloaded(epoch);
+    }
+    assert!(writer.turn(NOW));
+    fs::remove_dir_all(&path).expect("ours");
+    writer.look_again();
+    audit.reloaded(6);
+    writer.try_again();
+    finish(&audit, writer);
+    let lines = all_lines(&path);
+    assert_eq!((&lines[0]["kind"], &lines[0]["lost"]), (&"recovered".into(), &5.into()));
+    assert_eq!((&lines[0]["n"], &lines[0]["headless"]), (&6.into(), &true.into()));
+    assert_eq!(lines[1]["epoch"], 6);
+    assert_eq!(check(&path).expect("goes on").missing, 5);
+}
