@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::actor::Death;
 use crate::admin::{EventLog, Metrics};
+use crate::audit::Audit;
 use crate::book_writer::BookWriter;
 use crate::config::CheckedConfig;
 use crate::pubsub::outlets::Inspect;
@@ -34,6 +35,8 @@ pub struct Boot {
     pub book: BookWriter,
     /// The rules in force.
     pub policy: Arc<watch::Sender<Arc<PolicySet>>>,
+    /// What was denied, and what changed this node.
+    pub audit: Audit,
     /// Everything that happens.
     pub events: EventLog,
     /// The newest messages.

@@ -8,6 +8,7 @@ use crate::config::{CheckedConfig, Key, Raw, Sources};
 use crate::error::{Exit, Failure, codes};
 use crate::telemetry::{self, LogLevel, LogSettings};
 
+pub mod audit;
 pub mod chat;
 pub mod client;
 pub mod config;
@@ -127,6 +128,8 @@ pub enum Verb {
     Config(config::ConfigArgs),
     /// Show, export or import the identity key
     Key(key::KeyArgs),
+    /// Check and read the audit log
+    Audit(audit::AuditArgs),
     /// Make the running node read its rules and settings again
     Reload,
     /// Stop the running node cleanly
@@ -220,6 +223,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Paths => paths::run(&session),
         Verb::Config(args) => config::run(&session, args),
         Verb::Key(args) => key::run(&session, args),
+        Verb::Audit(args) => audit::run(&session, args),
         Verb::Reload => reload::run(&session),
         Verb::Shutdown => shutdown::run(&session),
         Verb::Version => version::run(&session),

@@ -102,7 +102,7 @@ impl Boot {
     /// # Errors
     /// When the network cannot be set up.
     pub fn build(&self) -> Result<(Group, Driver), Failure> {
-        let judge = Judge::new(self.policy.subscribe());
+        let judge = Judge::new(self.policy.subscribe()).audited(Arc::new(self.audit.clone()));
         let (parts, transports) = self.network(&judge)?;
         let Parts { driver, handle: net, works, refused } = parts;
         let (stop_net, stop_actors) = (CancellationToken::new(), CancellationToken::new());
@@ -163,7 +163,7 @@ impl Boot {
             DeathWatch::new("policy", self.notices.clone()),
             stop.clone(),
         );
-        Handle::new(policy.start())
+        Handle::new(policy.audited(self.audit.clone()).start())
     }
 
     fn outlets(&self) -> (Outlets, watch::Receiver<Arc<Vec<RoomInfo>>>) {

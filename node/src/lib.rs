@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod admin;
+pub mod audit;
 pub mod book_writer;
 pub mod boot;
 pub mod cli;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminServer, AdminToken, EventLog, Metrics};
+use crate::audit::{Audit, Writing};
 use crate::book_writer::BookWriter;
 use crate::boot::Boot;
 use crate::config::CheckedConfig;
@@ -100,12 +101,15 @@ impl Node {
         let writer = spawn(writing);
 
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let (audit, auditing) = Audit::start(files.audit(), metrics.clone())?;
+        let writers = Writers { book: writer, audit: audit.clone(), auditing };
         let (notices, deaths) = mpsc::channel(ROOMS_MAX);
         let boot = Boot {
             certificate: certificate(&files)?,
             store,
             book,
             policy: Arc::new(policy),
+            audit,
             events: EventLog::new(seed()? >> 16),
             recent: Recent::default(),
             watcher: Watcher::new(metrics.clone()),
@@ -125,7 +129,7 @@ impl Node {
         let page = http.page_url();
         let (ready, is_ready) = oneshot::channel();
         let root = Root::new(boot, current, deaths);
-        let end = keep(root, http, ready, writer, stop);
+        let end = keep(root, http, ready, writers, stop);
         is_ready.await.map_err(|_| gone())??;
         spawn(tell_status(handle.clone()));
         let started = started(&handle, page);
@@ -170,13 +174,32 @@ fn gone() -> Failure {
     Failure::new(&codes::NODE_004, "a part of the node broke while it started")
 }
 
+/// What writes files beside everything else.
+struct Writers {
+    book: tokio::task::JoinHandle<()>,
+    audit: Audit,
+    auditing: Writing,
+}
+
+impl Writers {
+    /// Waits until everything is written, after the root has ended.
+    async fn ended(self) {
+        // The writer ends when the last front of the book is gone, and that was the root's.
+        if let Err(error) = self.book.await {
+            tracing::error!(%error, "the address book's writer broke");
+        }
+        self.audit.close();
+        self.auditing.ended().await;
+    }
+}
+
 /// Runs the root and the admin server on the actors' thread until both have ended.
 #[expect(clippy::disallowed_methods, reason = "the actors' thread; the end is watched")]
 fn keep(
     root: Root,
     http: AdminServer,
     ready: oneshot::Sender<Result<(), Failure>>,
-    writer: tokio::task::JoinHandle<()>,
+    writers: Writers,
     stop: CancellationToken,
 ) -> watch::Receiver<Option<NodeEnd>> {
     let (ended, end) = watch::channel(None);
@@ -193,10 +216,7 @@ fn keep(
             end
         };
         let ((), end) = futures::join!(serving, living);
-        // The writer ends when the last front of the book is gone, and that was the root's.
-        if let Err(error) = writer.await {
-            tracing::error!(%error, "the address book's writer broke");
-        }
+        writers.ended().await;
         ended.send_replace(Some(match end {
             End::Stopped => NodeEnd::Requested,
             End::GaveUp => NodeEnd::GaveUp,
@@ -223,6 +243,7 @@ fn handle(
         config: Arc::new(boot.config.clone()),
         current,
         policy,
+        audit: boot.audit.clone(),
         events: boot.events.clone(),
         recent: boot.recent.clone(),
         metrics: boot.metrics.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use libp2p::PeerId;
-use peerloom_shared::net::agent;
+use peerloom_shared::net::{Auditor as _, agent};
 use peerloom_shared::policy::{Action, Held, Question, Resource, Subject};
 use peerloom_shared::routing::{Ask, Found};
 use peerloom_shared::view::{Message, RoomInfo, Status, Transport};
@@ -37,17 +37,23 @@ impl NodeApi for NodeHandle {
             Access::Read => Action::AdminRead,
             Access::Write => Action::AdminWrite,
         };
-        let verdict = self.policy.borrow().authorize(&Question {
+        let question = Question {
             subject: &Subject::Local,
             action,
             resource: &Resource::Admin,
             held: &Held::default(),
             now_ms: self.clock.now().unix_ms,
-        });
+        };
+        let answer = self.policy.borrow().authorize(&question).permit();
+        self.audit.decided(&question, answer.as_ref());
         let denied = |denial: peerloom_shared::policy::Denial| {
             Failure::new(&codes::POL_101, denial.to_string()).into()
         };
-        verdict.permit().map(drop).map_err(denied)
+        answer.map(drop).map_err(denied)
+    }
+
+    fn wrote(&self, verb: &str, target: &str) {
+        self.audit.admin(verb, target);
     }
 
     fn bootstrap(&self, over_loopback: bool) -> Bootstrap {

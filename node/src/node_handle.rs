@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskError;
 use crate::admin::{EventLog, Metrics, Reached};
+use crate::audit::Audit;
 use crate::config::CheckedConfig;
 use crate::error::{Failure, codes};
 use crate::gauges::Gauges;
@@ -39,6 +40,7 @@ pub struct NodeHandle {
     pub(crate) config: Arc<CheckedConfig>,
     pub(crate) current: watch::Receiver<Option<Arc<Group>>>,
     pub(crate) policy: watch::Receiver<Arc<PolicySet>>,
+    pub(crate) audit: Audit,
     pub(crate) events: EventLog,
     pub(crate) recent: Recent,
     pub(crate) metrics: Metrics,
@@ -60,6 +62,12 @@ impl NodeHandle {
     #[must_use]
     pub fn lives(&self) -> watch::Receiver<Option<Arc<Group>>> {
         self.current.clone()
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     pub(crate) fn group(&self) -> Result<Arc<Group>, Failure> {

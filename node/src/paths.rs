@@ -80,6 +80,12 @@ impl DataFiles {
         self.dir.join("node.json")
     }
 
+    /// The folder of the audit log, 0700.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.dir.join("audit")
+    }
+
     /// Who may connect.
     #[must_use]
     pub fn rules(&self) -> PathBuf {

@@ -12,6 +12,7 @@
 
 mod actors;
 mod admission;
+mod audit;
 mod bad_input;
 mod clean_stop;
 mod dht;

@@ -102,6 +102,10 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The policy's denial.
     fn admit(&self, access: Access) -> Result<(), ApiError>;
 
+    /// Notes a request that was admitted and may change something, before it is carried out: its method
+    /// and its path.
+    fn wrote(&self, verb: &str, target: &str);
+
     /// What a browser needs to join. Loopback addresses come first, and only, when
     /// `over_loopback`: elsewhere they would lead a browser to itself.
     fn bootstrap(&self, over_loopback: bool) -> Bootstrap;

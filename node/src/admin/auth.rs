@@ -124,7 +124,12 @@ pub(super) async fn guard(
         check_source(&request, &state.names)?;
         check_token(&request, &state.token)?;
         check_form(&request)?;
-        state.node.admit(access(request.method()))
+        let access = access(request.method());
+        state.node.admit(access)?;
+        if access == Access::Write {
+            state.node.wrote(request.method().as_str(), request.path());
+        }
+        Ok(())
     });
     match verdict {
         Err(error) => Ok(refuse(request, &error)),

@@ -86,6 +86,8 @@ pub struct Metrics {
     lift: Histogram,
     decisions: Family<DecisionLabel, Counter>,
     reload_failed: Counter,
+    audit_suppressed: Counter,
+    audit_lost: Family<ReasonLabel, Counter>,
     refused: Family<ReasonLabel, Counter>,
     upgrades: Family<ResultLabel, Counter>,
     candidates_refused: Counter,
@@ -115,6 +117,8 @@ impl Metrics {
             lift: Histogram::new(LIFT_BUCKETS),
             decisions: Family::default(),
             reload_failed: Counter::default(),
+            audit_suppressed: Counter::default(),
+            audit_lost: Family::default(),
             refused: Family::default(),
             upgrades: Family::default(),
             candidates_refused: Counter::default(),
@@ -130,6 +134,7 @@ impl Metrics {
             own.register("build", "Version of this program", build);
             metrics.register_actors(own);
             metrics.register_network(own);
+            metrics.register_audit(own);
         });
         metrics
     }
@@ -171,6 +176,14 @@ impl Metrics {
         own.register_with_unit("stream", help, Unit::Bytes, self.bytes.clone());
         let gossip = self.gossip.clone();
         own.register("gossip_messages", "Gossip messages judged, by outcome and reason", gossip);
+    }
+
+    fn register_audit(&self, own: &mut Registry) {
+        let suppressed = self.audit_suppressed.clone();
+        let help = "Denials that the audit log only counts, because they came too fast";
+        own.register("audit_suppressed", help, suppressed);
+        let lost = self.audit_lost.clone();
+        own.register("audit_lost", "Lines that the audit log could not write", lost);
     }
 
     /// Lets a library add its own families, such as libp2p's. Do it once for each: the registry
@@ -218,6 +231,16 @@ impl Metrics {
     /// Counts a rule file that could not be loaded.
     pub fn count_reload_failed(&self) {
         self.reload_failed.inc();
+    }
+
+    /// Counts `more` denials that got no line of their own in the audit log.
+    pub fn count_audit_suppressed(&self, more: u64) {
+        self.audit_suppressed.inc_by(more);
+    }
+
+    /// Counts `more` lines that the audit log could not write, for this reason.
+    pub fn count_audit_lost(&self, reason: &'static str, more: u64) {
+        self.audit_lost.get_or_create(&ReasonLabel { reason }).inc_by(more);
     }
 
     /// Counts `more` connections that were refused before use.
@@ -299,6 +322,8 @@ mod tests {
         metrics.observe_lift(Duration::from_micros(20));
         metrics.count_decision("connect.in", true, 1);
         metrics.count_reload_failed();
+        metrics.count_audit_suppressed(3);
+        metrics.count_audit_lost("queue", 4);
         metrics.count_refused("limit", 2);
         metrics.count_candidates_refused(6);
         metrics.set_circuits(5);
@@ -321,6 +346,8 @@ mod tests {
             "peerloom_driver_lift_seconds_bucket{le=\"0.00005\"} 1",
             "peerloom_policy_decisions_total{action=\"connect.in\",effect=\"allow\"} 1",
             "peerloom_policy_reload_failed_total 1",
+            "peerloom_audit_suppressed_total 3",
+            "peerloom_audit_lost_total{reason=\"queue\"} 4",
             "peerloom_admission_refused_total{reason=\"limit\"} 2",
             "peerloom_webrtc_candidates_refused_total 6",
             "peerloom_relay_circuits 5",

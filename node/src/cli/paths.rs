@@ -18,7 +18,7 @@ pub fn run(session: &Session) -> Outcome {
     let config = session.config()?;
     let files = config.files();
     let file = session.sources(Vec::new()).file();
-    let rows: [(&str, &str, Option<PathBuf>); 9] = [
+    let rows: [(&str, &str, Option<PathBuf>); 10] = [
         ("config", "config", file),
         ("dataDir", "data folder", Some(files.dir().to_owned())),
         ("identityKey", "identity key", Some(files.identity_key())),
@@ -28,6 +28,7 @@ pub fn run(session: &Session) -> Outcome {
         ("lock", "lock", Some(files.lock())),
         ("running", "running node", Some(files.running())),
         ("rules", "rules", Some(files.rules())),
+        ("audit", "audit log", Some(files.audit())),
     ];
     let mut value = json!({ "schema": "peerloom/paths/1" });
     if let Some(object) = value.as_object_mut() {

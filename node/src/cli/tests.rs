@@ -20,7 +20,7 @@ fn every_verb_has_help() {
         names,
         [
             "run", "chat", "status", "peers", "ping", "room", "dht", "health", "paths", "config",
-            "key", "reload", "shutdown", "version",
+            "key", "audit", "reload", "shutdown", "version",
         ]
     );
 }

@@ -108,6 +108,19 @@ codes! {
         "The operating system reported an error, such as a full disk.",
         "Check the disk's free space and health and the file's permissions.";
 
+    AUD_001 = "AUD-001", UNVERIFIED, 500, Fatal, "The audit log is broken",
+        "A line was changed, removed, moved or cut after it was written, at the named file and line. Everything before it is as it was written.",
+        "Keep a copy of the folder for whoever looks into it. The node goes on writing; to begin a new log, stop it and move the folder `audit` away.";
+    AUD_002 = "AUD-002", FAILURE, 500, Fatal, "The audit log cannot be read",
+        "The operating system refused access to a file of the log.",
+        "Read it as the user that runs the node, and check the disk.";
+    AUD_003 = "AUD-003", NOT_FOUND, 404, Fatal, "There is no audit log",
+        "The data folder has no folder `audit` with lines in it. A node begins one at its first start.",
+        "Name the node's folder with `--data-dir`. If a node did run there, somebody has removed its log.";
+    AUD_004 = "AUD-004", NOT_FOUND, 404, Reject, "The audit log has no such line",
+        "No line that is kept has this reference. Denials that came too fast have none of their own.",
+        "Compare the reference; the oldest files of the log are removed in time.";
+
     POL_001 = "POL-001", CONFIG, 400, Fatal, "The rules file is not valid TOML",
         "The text breaks the rules of TOML at the named line and column. The rules that were in force stay in force; at a start the node does not run without its rules.",
         "Correct the named line.";

@@ -68,6 +68,7 @@ fn area_title(area: &str) -> &'static str {
         "CFG" => "Configuration",
         "KEY" => "Keys and secret files",
         "DATA" => "Data folder and database",
+        "AUD" => "Audit log",
         "POL" => "Policy",
         "NET" => "Network",
         "API" => "Control API",

@@ -18,6 +18,8 @@ use super::messages::Reload;
 use super::rule_files::{self, RuleWatch, RulesError};
 use crate::actor::{Ask, DeathWatch};
 use crate::admin::Metrics;
+use crate::audit::Audit;
+use crate::error::Coded as _;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Policy {
     rules: PathBuf,
     snapshot: Arc<watch::Sender<Arc<PolicySet>>>,
     metrics: Metrics,
+    audit: Option<Audit>,
     stop: CancellationToken,
     _death: DeathWatch,
 }
@@ -42,12 +45,23 @@ impl Policy {
         death: DeathWatch,
         stop: CancellationToken,
     ) -> Self {
-        Self { rules, snapshot, metrics, stop, _death: death }
+        Self { rules, snapshot, metrics, audit: None, stop, _death: death }
+    }
+
+    /// The same, which tells the audit log what became of every change.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit: Some(audit), ..self }
     }
 
     fn take(&self, changed: Changed) -> Result<u64, RulesError> {
-        let rules = changed.inspect_err(|_| self.metrics.count_reload_failed())?;
-        self.snapshot.send_if_modified(|current| {
+        let rules = changed.inspect_err(|error| {
+            self.metrics.count_reload_failed();
+            if let Some(audit) = &self.audit {
+                audit.reload_failed(error.code().id, &error.to_string());
+            }
+        })?;
+        let swapped = self.snapshot.send_if_modified(|current| {
             let differs = *current.rules() != rules;
             if differs {
                 let epoch = current.epoch().saturating_add(1);
@@ -55,7 +69,11 @@ impl Policy {
             }
             differs
         });
-        Ok(self.snapshot.borrow().epoch())
+        let epoch = self.snapshot.borrow().epoch();
+        if let Some(audit) = self.audit.as_ref().filter(|_| swapped) {
+            audit.reloaded(epoch);
+        }
+        Ok(epoch)
     }
 }
 

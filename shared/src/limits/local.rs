@@ -85,6 +85,48 @@ pub const CHAT_QUEUE_MAX: usize = 64;
 /// Database cache, in bytes: the address book is small, and a node must fit small machines.
 pub const STORE_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
+// ---- Audit log -------------------------------------------------------------------------------
+
+/// One file of the audit log, in bytes: some 150,000 lines, small enough for an editor.
+pub const AUDIT_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Files of the audit log, the one being written among them: half a gigabyte, years of an ordinary
+/// node, and more than an hour of denials at the highest rate that is written.
+pub const AUDIT_FILES_MAX: usize = 8;
+/// One line, in bytes: a denial with all its grants stays below it.
+pub const AUDIT_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Lines that wait for the disk: four seconds of denials at the highest rate that is written.
+pub const AUDIT_QUEUE_MAX: usize = 1_024;
+/// Denials of one key (who, action, rule) are written so far apart at least, in ms.
+pub const AUDIT_QUIET_MS: u64 = 1_000;
+/// Keys at once: so many denials a second are written at most, because who makes up peers makes up
+/// keys. The others are counted together.
+pub const AUDIT_KEYS_MAX: usize = 256;
+/// How often the log is brought to the disk itself, and tried again after an error, in ms: a power
+/// cut costs a second of it.
+pub const AUDIT_SYNC_MS: u64 = 1_000;
+/// A text in a line, such as the name of a resource, in characters: as other remote text.
+pub const AUDIT_TEXT_CHARS_MAX: usize = 128;
+/// What is wrong with a rules file, in characters: a long path and a sentence.
+pub const AUDIT_SENTENCE_CHARS_MAX: usize = 512;
+/// Grants that a line names: more than anybody needs at one node.
+pub const AUDIT_GRANTS_MAX: usize = 16;
+/// Halves of lines that crashes left behind and that are kept: for whoever looks into a crash.
+pub const AUDIT_TORN_MAX: usize = 8;
+/// Bytes kept of each: more than a line.
+pub const AUDIT_TORN_BYTES_MAX: usize = 64 * 1024;
+/// Decisions kept for trying out other rules on them.
+pub const AUDIT_RECENT_MAX: usize = 10_000;
+/// How often they are written when they have changed, in ms: 3 MB at most.
+pub const AUDIT_RECENT_MS: u64 = 60_000;
+/// The name of a resource among them, in bytes: a DHT key is the longest that we accept.
+pub const AUDIT_RESOURCE_BYTES_MAX: usize = super::RECORD_KEY_BYTES_MAX;
+/// The file of these decisions, in bytes: 10,000 long ones with many grants.
+pub const AUDIT_RECENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Lines that a command shows at most.
+pub const AUDIT_TAIL_MAX: u32 = 100_000;
+/// Lines that a command shows unless told otherwise: a screenful.
+pub const AUDIT_TAIL: u32 = 20;
+
 // ---- Browser peer ----------------------------------------------------------------------------
 
 /// Events for the page are gathered for so long at most, in ms: three frames, which nobody notices,

@@ -30,6 +30,7 @@ pub(super) struct Inner {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     provided: BTreeSet<Vec<u8>>,
     pub(super) not_ready: Vec<String>,
+    pub(super) writes: Vec<String>,
 }
 
 pub(super) struct FakeNode {
@@ -124,6 +125,10 @@ impl NodeApi for FakeNode {
             return Err(ApiError::new(&codes::POL_101, "read only"));
         }
         Ok(())
+    }
+
+    fn wrote(&self, verb: &str, target: &str) {
+        self.inner.lock().unwrap().writes.push(format!("{verb} {target}"));
     }
 
     fn bootstrap(&self, over_loopback: bool) -> Bootstrap {

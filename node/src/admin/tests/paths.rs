@@ -193,3 +193,18 @@ async fn bad_input_is_named() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn writes_are_noted_before_they_are_done_and_nothing_else_is() {
+    with_server("127.0.0.1:0", |address, node| async move {
+        get(address, "/api/v1/status").await;
+        done(address, "/api/v1/rooms/join", json!({ "room": "lobby", "name": "secret" })).await;
+        // Admitted, and refused by its handler.
+        post(address, "/api/v1/rooms/send?x=secret", json!({ "text": "secret" })).await;
+        node.read_only.store(true, Ordering::Relaxed);
+        assert_eq!(post(address, "/api/v1/shutdown", json!({})).await.status, 403);
+        let writes = node.inner.lock().unwrap().writes.clone();
+        assert_eq!(writes, ["POST /api/v1/rooms/join", "POST /api/v1/rooms/send"]);
+    })
+    .await;
+}
