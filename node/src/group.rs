@@ -157,9 +157,7 @@ impl Boot {
 
     fn start_policy(&self, stop: &CancellationToken) -> Handle<Policy> {
         let policy = Policy::new(
-            self.config.files().rules(),
             Arc::clone(&self.policy),
-            self.metrics.clone(),
             DeathWatch::new("policy", self.notices.clone()),
             stop.clone(),
         );

@@ -78,8 +78,8 @@ impl Reader<'_> {
                 facts.principal_kind = Kind::Peer;
                 facts.principal = self.names.entity(Kind::Peer, id.to_base58())?;
                 facts.is_root = question.held.is_root || self.roots.contains(id);
-                facts.member = facts.is_root
-                    || question.held.is_member(&self.trust.roots, question.now_ms);
+                facts.member =
+                    facts.is_root || question.held.is_member(&self.trust.roots, question.now_ms);
                 facts.granted = self.is_granted(question, facts.path.as_deref());
                 // The address of a relayed peer is its relay's.
                 let own = addr.filter(|_| !is_relayed(question.subject));
@@ -134,7 +134,8 @@ impl Reader<'_> {
         }
         entities.extend(self.owner(facts, question, slice));
         entities.extend(slice.circles.iter().cloned());
-        let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+        let entities =
+            Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
         Ok((request, entities))
     }
 
@@ -260,8 +261,7 @@ impl Reader<'_> {
         if let Some(peer) = as_peer(question.resource) {
             return self.roster.around(&peer, None);
         }
-        let has_names =
-            matches!(facts.resource_kind, Kind::Topic | Kind::Content | Kind::DhtKey);
+        let has_names = matches!(facts.resource_kind, Kind::Topic | Kind::Content | Kind::DhtKey);
         let Some(path) = facts.path.as_ref().filter(|_| has_names) else { return Vec::new() };
         let fitting = slice.namespaces.iter().filter(|(prefix, _)| prefix.covers(path));
         fitting.map(|(_, entity)| entity.clone()).collect()

@@ -113,7 +113,8 @@ impl Names {
         let named = |name: &str| {
             EntityTypeName::from_str(name).map_err(|error| format!("the name {name}: {error}"))
         };
-        let kinds = Kind::ALL.into_iter().map(|kind| named(kind.name())).collect::<Result<_, _>>()?;
+        let kinds =
+            Kind::ALL.into_iter().map(|kind| named(kind.name())).collect::<Result<_, _>>()?;
         let of_action = named("Action")?;
         let mut actions = Action::ALL;
         actions.sort_by_key(|action| ActionSet::bit(*action));

@@ -100,9 +100,7 @@ impl Roster {
         roster.classes.extend(classes.iter().map(|(prefix, class)| (prefix.clone(), *class)));
         let mut members: BTreeMap<PeerId, BTreeSet<EntityUid>> = BTreeMap::new();
         for (key, circle) in circles {
-            let mut around = BTreeSet::new();
-            climb(circles, key, POLICY_GROUP_DEPTH_MAX, &mut around)
-                .map_err(|error| (key.clone(), error))?;
+            let around = above(circles, key).map_err(|error| (key.clone(), error))?;
             let entity = |(kind, name): &(Kind, String)| names.entity(*kind, name);
             let above: Arc<[EntityUid]> = around.iter().filter_map(entity).collect();
             let Some(itself) = entity(key) else { continue };
@@ -114,8 +112,10 @@ impl Roster {
             roster.nets.extend(circle.nets.iter().map(|net| (*net, Arc::clone(&with_itself))));
             roster.circles.insert(itself, above);
         }
-        roster.peers =
-            members.into_iter().map(|(peer, around)| (peer, around.into_iter().collect())).collect();
+        roster.peers = members
+            .into_iter()
+            .map(|(peer, around)| (peer, around.into_iter().collect()))
+            .collect();
         Ok(roster)
     }
 
@@ -147,22 +147,24 @@ impl Roster {
     }
 }
 
-/// Collects all that a circle lies in.
-fn climb(
+/// All that a circle lies in, level by level.
+fn above(
     circles: &BTreeMap<(Kind, String), Circle>,
     key: &(Kind, String),
-    left: usize,
-    around: &mut BTreeSet<(Kind, String)>,
-) -> Result<(), CircleError> {
-    let (kind, name) = key;
-    let unknown = || CircleError::Unknown { kind: *kind, name: name.clone() };
-    let circle = circles.get(key).ok_or_else(unknown)?;
-    if left == 0 {
-        return Err(CircleError::TooDeep);
+) -> Result<BTreeSet<(Kind, String)>, CircleError> {
+    let (mut level, mut around) = (BTreeSet::from([key]), BTreeSet::new());
+    for _ in 0..POLICY_GROUP_DEPTH_MAX {
+        let mut next = BTreeSet::new();
+        for inner in level {
+            let (kind, name) = inner;
+            let unknown = || CircleError::Unknown { kind: *kind, name: name.clone() };
+            next.extend(&circles.get(inner).ok_or_else(unknown)?.within);
+        }
+        if next.is_empty() {
+            return Ok(around);
+        }
+        around.extend(next.iter().map(|key| (*key).clone()));
+        level = next;
     }
-    for above in &circle.within {
-        climb(circles, above, left.saturating_sub(1), around)?;
-        around.insert(above.clone());
-    }
-    Ok(())
+    Err(CircleError::TooDeep)
 }
