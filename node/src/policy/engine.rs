@@ -208,3 +208,6 @@ fn next_begin(held: &Held, now: u64) -> u64 {
         held.rights.iter().map(|rights| rights.not_before_ms().saturating_sub(CLOCK_TOLERANCE_MS));
     begins.filter(|begin| *begin > now).min().unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
