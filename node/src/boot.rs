@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use libp2p::identity::Keypair;
 use peerloom_shared::net::clock::Clock;
-use peerloom_shared::policy::PolicySet;
 use peerloom_shared::wire::RoomName;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::actor::Death;
 use crate::admin::{EventLog, Metrics};
 use crate::audit::Audit;
 use crate::book_writer::BookWriter;
 use crate::config::CheckedConfig;
+use crate::policy::keeper::Keeper;
 use crate::pubsub::outlets::Inspect;
 use crate::recent::Recent;
 use crate::store::Store;
@@ -33,8 +33,8 @@ pub struct Boot {
     pub store: Arc<Store>,
     /// The address book on disk.
     pub book: BookWriter,
-    /// The rules in force.
-    pub policy: Arc<watch::Sender<Arc<PolicySet>>>,
+    /// The policy in force.
+    pub policy: Arc<Keeper>,
     /// What was denied, and what changed this node.
     pub audit: Audit,
     /// Everything that happens.

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use peerloom_shared::Multiaddr;
+use peerloom_shared::policy::Access;
 use serde_json::{Value, json};
 
 use crate::paths::DataFiles;
+use crate::policy::time;
 
 pub mod address;
 pub mod check;
@@ -65,6 +67,10 @@ pub struct CheckedConfig {
     pub rooms: Vec<String>,
     /// Whether peers on the same LAN are looked for.
     pub mdns: bool,
+    /// What strangers get.
+    pub access: Access,
+    /// Until when denials are only observed, Unix time in ms.
+    pub observe_until_ms: Option<u64>,
     /// Address of the API for commands, where it is not that of this data folder's node.
     pub api: Option<String>,
     /// File of the API's token. Absolute.
@@ -186,6 +192,8 @@ impl CheckedConfig {
             Key::Name => json!(self.name),
             Key::Rooms => json!(self.rooms),
             Key::Mdns => json!(self.mdns),
+            Key::PolicyProfile => json!(self.access.name()),
+            Key::PolicyObserveUntil => json!(self.observe_until_ms.map(time::text)),
             Key::Api => json!(self.api),
             Key::TokenFile => json!(self.token_file.display().to_string()),
             Key::Timeout => json!(check::duration_text(self.timeout)),

@@ -157,13 +157,11 @@ impl Boot {
 
     fn start_policy(&self, stop: &CancellationToken) -> Handle<Policy> {
         let policy = Policy::new(
-            self.config.files().rules(),
             Arc::clone(&self.policy),
-            self.metrics.clone(),
             DeathWatch::new("policy", self.notices.clone()),
             stop.clone(),
         );
-        Handle::new(policy.audited(self.audit.clone()).start())
+        Handle::new(policy.start())
     }
 
     fn outlets(&self) -> (Outlets, watch::Receiver<Arc<Vec<RoomInfo>>>) {

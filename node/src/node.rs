@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use libp2p::identity::Keypair;
+use peerloom_shared::grant::Key;
 use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::policy::PolicySet;
@@ -28,7 +30,9 @@ use crate::identity::keystore;
 use crate::lock::DataLock;
 use crate::node_handle::NodeHandle;
 use crate::paths::DataFiles;
-use crate::policy::rule_files;
+use crate::policy::PolicyError;
+use crate::policy::folder::Wanted;
+use crate::policy::keeper::{Keeper, Settings, Tellers};
 use crate::pubsub::outlets::Inspect;
 use crate::recent::Recent;
 use crate::root::{End, Root, spawn};
@@ -95,13 +99,16 @@ impl Node {
         let token = AdminToken::new(token.expose())
             .map_err(|e| Failure::new(&codes::KEY_003, e.to_string()))?;
         let store = Arc::new(Store::open(&files.store())?);
-        let rules = rule_files::load(&files.rules())?;
-        let (policy, rules_seen) = watch::channel(Arc::new(PolicySet::from_rules(rules, 1)));
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let events = EventLog::new(seed()? >> 16);
+        let (audit, auditing) = Audit::start(files.audit(), metrics.clone())?;
+        let tellers =
+            Tellers { metrics: metrics.clone(), events: events.clone(), audit: audit.clone() };
+        let policy = policy(&config, &keypair, tellers)?;
+        let rules_seen = policy.subscribe();
         let (book, writing) = BookWriter::new(Arc::clone(&store));
         let writer = spawn(writing);
 
-        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-        let (audit, auditing) = Audit::start(files.audit(), metrics.clone())?;
         let writers = Writers { book: writer, audit: audit.clone(), auditing };
         let (notices, deaths) = mpsc::channel(ROOMS_MAX);
         let boot = Boot {
@@ -110,7 +117,7 @@ impl Node {
             book,
             policy: Arc::new(policy),
             audit,
-            events: EventLog::new(seed()? >> 16),
+            events,
             recent: Recent::default(),
             watcher: Watcher::new(metrics.clone()),
             metrics,
@@ -268,6 +275,20 @@ fn started(handle: &NodeHandle, page: String) -> Started {
 
 fn rooms(config: &CheckedConfig) -> Result<BTreeSet<RoomName>, Failure> {
     config.rooms.iter().map(|room| Ok(room.parse::<RoomName>()?)).collect()
+}
+
+/// The policy, loaded for the first time. A bad one keeps the node from starting.
+fn policy(
+    config: &CheckedConfig,
+    keypair: &Keypair,
+    tellers: Tellers,
+) -> Result<Keeper, PolicyError> {
+    let settings = Settings {
+        folder: config.files().policy(),
+        wanted: Wanted { access: config.access, own: Key::of_peer(&keypair.public().to_peer_id()) },
+        observe_until_ms: config.observe_until_ms,
+    };
+    Keeper::start(settings, tellers)
 }
 
 /// The certificate of the WebRTC listener, kept so that its hash in our addresses survives a restart.

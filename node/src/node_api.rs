@@ -124,7 +124,7 @@ impl NodeApi for NodeHandle {
                 let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 Failure::new(&codes::CFG_002, texts.join("; "))
             })?;
-            let applied = (policy_epoch != before).then(|| "policy/rules.toml".to_owned());
+            let applied = (policy_epoch != before).then(|| "policy".to_owned());
             Ok(Reloaded {
                 schema: "peerloom/reload/1".to_owned(),
                 policy_epoch,

@@ -86,9 +86,15 @@ impl DataFiles {
         self.dir.join("audit")
     }
 
+    /// The folder of rules, policies, groups and tests.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.dir.join("policy")
+    }
+
     /// Who may connect.
     #[must_use]
     pub fn rules(&self) -> PathBuf {
-        self.dir.join("policy").join("rules.toml")
+        self.policy().join("rules.toml")
     }
 }

@@ -23,7 +23,7 @@ pub use chain::Chain;
 pub use error::{Fault, Field, GrantError};
 pub use invite::{Invite, InviteError, InviteTerms};
 pub use key::{Key, Signer};
-pub use prefix::{Prefix, PrefixError, path_of};
+pub use prefix::{Prefix, PrefixError, path_of, resource_of};
 pub use revocation::{
     Entry, Freshness, Hit, Reason, RevocationError, RevocationList, Revocations, SignedList, Target,
 };

@@ -20,7 +20,7 @@ pub use engine::{Engine, Objection, Question, RuleIds, Ruling};
 pub use held::{Class, Held, Holdings};
 pub use permit::{Permit, PermitMismatch};
 pub use rules::{PolicySet, Rules, RulesError};
-pub use subject::{Resource, Subject};
+pub use subject::{Resource, Subject, target_of};
 pub use trust::Trust;
 pub use verdict::{Denial, Verdict};
 

@@ -237,6 +237,22 @@ pub enum PeerEvent {
         /// Whether they are there now.
         present: bool,
     },
+    /// New rules are in force.
+    #[serde(rename = "policy.reloaded")]
+    PolicyReloaded {
+        /// The number of the set in force.
+        epoch: u64,
+    },
+    /// New rules could not be loaded; those in force stay.
+    #[serde(rename = "policy.failed")]
+    PolicyFailed {
+        /// The code of the error.
+        code: String,
+        /// What is wrong, with file and line.
+        message: String,
+        /// The number of the set in force.
+        epoch: u64,
+    },
     /// This reader was too slow and lost events.
     Gap {
         /// How many.

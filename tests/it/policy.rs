@@ -108,7 +108,7 @@ fn a_bad_file_changes_nothing() {
         });
         node.cli(&["reload"]).expect_failure(3, code);
         assert!(connected(&node, &good) && !connected(&node, &bad), "the old rules hold");
-        assert!(node.log().contains("the rules in force stay"), "{}", node.log());
+        assert!(node.log().contains("the policy in force stays"), "{}", node.log());
     }
     write_rules(&node.data_dir(), &rules);
     let answer = node.cli(&["reload", "--json"]);

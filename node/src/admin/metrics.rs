@@ -28,6 +28,12 @@ struct DecisionLabel {
     effect: &'static str,
 }
 
+/// Which action was asked for.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ActionLabel {
+    action: &'static str,
+}
+
 /// Why something was refused.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
@@ -85,6 +91,7 @@ pub struct Metrics {
     handle: HandleFamily,
     lift: Histogram,
     decisions: Family<DecisionLabel, Counter>,
+    observed: Family<ActionLabel, Counter>,
     reload_failed: Counter,
     audit_suppressed: Counter,
     audit_lost: Family<ReasonLabel, Counter>,
@@ -116,6 +123,7 @@ impl Metrics {
             handle: Family::new_with_constructor(handle_histogram),
             lift: Histogram::new(LIFT_BUCKETS),
             decisions: Family::default(),
+            observed: Family::default(),
             reload_failed: Counter::default(),
             audit_suppressed: Counter::default(),
             audit_lost: Family::default(),
@@ -157,8 +165,11 @@ impl Metrics {
     fn register_network(&self, own: &mut Registry) {
         let decisions = self.decisions.clone();
         own.register("policy_decisions", "Policy decisions by action and effect", decisions);
+        let observed = self.observed.clone();
+        let help = "What policy would have denied, had it not only observed";
+        own.register("policy_observed_denials", help, observed);
         let failed = self.reload_failed.clone();
-        own.register("policy_reload_failed", "Rule files that could not be loaded", failed);
+        own.register("policy_reload_failed", "Policy folders that could not be loaded", failed);
         let refused = self.refused.clone();
         own.register("admission_refused", "Connections refused before use", refused);
         let upgrades = self.upgrades.clone();
@@ -228,7 +239,12 @@ impl Metrics {
         self.decisions.get_or_create(&DecisionLabel { action, effect }).inc_by(more);
     }
 
-    /// Counts a rule file that could not be loaded.
+    /// Counts what would have been denied; `action` is the action's published name.
+    pub fn count_observed(&self, action: &'static str) {
+        self.observed.get_or_create(&ActionLabel { action }).inc();
+    }
+
+    /// Counts a policy folder that could not be loaded.
     pub fn count_reload_failed(&self) {
         self.reload_failed.inc();
     }
@@ -321,6 +337,7 @@ mod tests {
         metrics.observe_handle("pubsub", Duration::from_millis(2));
         metrics.observe_lift(Duration::from_micros(20));
         metrics.count_decision("connect.in", true, 1);
+        metrics.count_observed("dht.put");
         metrics.count_reload_failed();
         metrics.count_audit_suppressed(3);
         metrics.count_audit_lost("queue", 4);
@@ -345,6 +362,7 @@ mod tests {
             "peerloom_driver_lift_seconds_bucket{le=\"0.00001\"} 0",
             "peerloom_driver_lift_seconds_bucket{le=\"0.00005\"} 1",
             "peerloom_policy_decisions_total{action=\"connect.in\",effect=\"allow\"} 1",
+            "peerloom_policy_observed_denials_total{action=\"dht.put\"} 1",
             "peerloom_policy_reload_failed_total 1",
             "peerloom_audit_suppressed_total 3",
             "peerloom_audit_lost_total{reason=\"queue\"} 4",

@@ -266,9 +266,11 @@ impl Chat<'_> {
                 self.remark(&format!("{lost} events were lost; messages may be missing"));
                 Ok(())
             }
-            PeerEvent::Message { .. } | PeerEvent::Member { .. } | PeerEvent::Status { .. } => {
-                Ok(())
-            }
+            PeerEvent::Message { .. }
+            | PeerEvent::Member { .. }
+            | PeerEvent::Status { .. }
+            | PeerEvent::PolicyReloaded { .. }
+            | PeerEvent::PolicyFailed { .. } => Ok(()),
         }
     }
 

@@ -17,6 +17,7 @@ use super::running::{self, Running};
 use super::{Failures, Outcome, Session, config::unknown_variable};
 use crate::config::{CheckedConfig, Key, Origin, Raw, layers};
 use crate::error::{Exit, Failure, NodeEnd, codes};
+use crate::policy::time;
 use crate::telemetry::LogLevel;
 use crate::text::one_line;
 use crate::{Node, Started};
@@ -30,6 +31,12 @@ pub struct RunArgs {
     /// Resource preset: relay, lan or edge
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// What strangers get: open, friends or closed
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Until when denials are only logged, such as 2026-05-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    policy_observe_until: Option<String>,
     /// Address of a peer to stay connected with; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     bootstrap: Vec<String>,
@@ -52,8 +59,13 @@ pub struct RunArgs {
 
 impl RunArgs {
     fn flags(&self) -> Vec<(Key, Raw)> {
-        let texts =
-            [(Key::Profile, &self.profile), (Key::Http, &self.http), (Key::Name, &self.name)];
+        let texts = [
+            (Key::Profile, &self.profile),
+            (Key::PolicyProfile, &self.policy),
+            (Key::PolicyObserveUntil, &self.policy_observe_until),
+            (Key::Http, &self.http),
+            (Key::Name, &self.name),
+        ];
         let lists = [
             (Key::Bootstrap, &self.bootstrap),
             (Key::Listen, &self.listen),
@@ -200,6 +212,7 @@ fn announce(session: &Session, started: &Started, config: &CheckedConfig) -> Res
         "id": started.id,
         "page": started.page,
         "listen": started.listen,
+        "policy": config.access.name(),
         "dataDir": started.data_dir.display().to_string(),
         "tokenFile": started.token_file.display().to_string(),
     });
@@ -208,16 +221,21 @@ fn announce(session: &Session, started: &Started, config: &CheckedConfig) -> Res
 
 fn banner(session: &Session, started: &Started, config: &CheckedConfig) -> String {
     let head = format!(
-        "peerloom {} · peer {} · profile {}\n",
+        "peerloom {} · peer {} · profile {} · policy {}\n",
         env!("CARGO_PKG_VERSION"),
         bold(&started.id),
         config.profile.name(),
+        config.access.name(),
     );
     let mut pairs = vec![
         ("  page", bold(&started.page)),
         ("  listen", started.listen.join("\n")),
         ("  data", started.data_dir.display().to_string()),
     ];
+    if let Some(until) = config.observe_until_ms {
+        let text = format!("denials are only logged until {}", time::text(until));
+        pairs.push(("  policy", text));
+    }
     if !config.rooms.is_empty() {
         pairs.push(("  rooms", config.rooms.join(", ")));
     }

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peerloom_shared::net::clock::unix_ms;
+use peerloom_shared::policy::Access;
 use peerloom_shared::wire::text::clean_name;
 use peerloom_shared::{Multiaddr, limits};
 
@@ -15,6 +17,7 @@ use super::key::Key;
 use super::layers::{Given, Layers, Origin, Raw};
 use super::{CheckedConfig, ConfigError, LogFormat, Profile};
 use crate::paths::{self, DataFiles};
+use crate::policy::time;
 use crate::text;
 
 /// Checks the layers and fills in the defaults.
@@ -58,6 +61,8 @@ impl Reader<'_> {
         let name = self.text(Key::Name, name);
         let rooms = self.list(Key::Rooms, room).unwrap_or_default();
         let mdns = self.switch(Key::Mdns).unwrap_or_else(|| profile.mdns());
+        let access = self.text(Key::PolicyProfile, access).unwrap_or_default();
+        let observe_until_ms = self.text(Key::PolicyObserveUntil, observe_until);
         let api = self.text(Key::Api, api);
         let token_file = self.path(Key::TokenFile);
         let timeout = self.text(Key::Timeout, duration);
@@ -77,6 +82,8 @@ impl Reader<'_> {
             name,
             rooms,
             mdns,
+            access,
+            observe_until_ms,
             api,
             timeout: timeout.unwrap_or(Duration::from_millis(limits::CLI_TIMEOUT_MS)),
             log_format,
@@ -208,6 +215,20 @@ fn no_folder(error: std::io::Error) -> Wrong {
 
 fn profile(text: &str) -> Result<Profile, Wrong> {
     Profile::find(text).ok_or_else(|| wrong("there is no such profile", "use relay, lan or edge"))
+}
+
+fn access(text: &str) -> Result<Access, Wrong> {
+    text.parse().map_err(|_| wrong("there is no such profile", "use open, friends or closed"))
+}
+
+fn observe_until(text: &str) -> Result<u64, Wrong> {
+    let hint = "write it like 2026-05-01T12:00:00Z or as seconds since 1970";
+    let until = time::parse(text).ok_or_else(|| wrong("it is no point in time", hint))?;
+    if until > unix_ms().saturating_add(limits::POLICY_OBSERVE_MS_MAX) {
+        let why = "it is more than seven days ahead, and would be forgotten";
+        return Err(wrong(why, "name an earlier time, and move it on when it has come"));
+    }
+    Ok(until)
 }
 
 fn http(text: &str) -> Result<SocketAddr, Wrong> {

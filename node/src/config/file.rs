@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use peerloom_shared::limits;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 use super::key::{Form, Key};
@@ -45,9 +45,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Vec<(Key, Given)>, Vec<ConfigErr
     })?;
     let mut settings = Vec::new();
     let mut errors = Vec::new();
-    for item in toml_text::items(text, table.get_ref()) {
-        let Some(key) = Key::find(item.key) else {
-            errors.push(unknown(path, &item));
+    for (name, item) in entries(text, table.get_ref()) {
+        let Some(key) = Key::find(&name) else {
+            errors.push(unknown(path, &name, &item));
             continue;
         };
         let origin = Origin::File { path: path.to_owned(), line: item.key_place.line };
@@ -59,13 +59,28 @@ pub fn parse(path: &Path, text: &str) -> Result<Vec<(Key, Given)>, Vec<ConfigErr
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
-fn unknown(path: &Path, item: &Item<'_>) -> ConfigError {
+/// All entries with their whole names: those of a section have its name in front.
+fn entries<'a>(text: &str, table: &'a DeTable<'a>) -> Vec<(String, Item<'a>)> {
+    let mut entries = Vec::new();
+    for item in toml_text::items(text, table) {
+        match item.value {
+            DeValue::Table(section) if Key::is_section(item.key) => {
+                let inner = toml_text::items(text, section).into_iter();
+                entries.extend(inner.map(|entry| (format!("{}.{}", item.key, entry.key), entry)));
+            }
+            _ => entries.push((item.key.to_owned(), item)),
+        }
+    }
+    entries
+}
+
+fn unknown(path: &Path, name: &str, item: &Item<'_>) -> ConfigError {
     let names = Key::ALL.iter().map(|key| key.name());
     ConfigError::UnknownKey {
         path: path.to_owned(),
         place: item.key_place,
-        key: item.key.to_owned(),
-        meant: toml_text::did_you_mean(item.key, names).map(str::to_owned),
+        key: name.to_owned(),
+        meant: toml_text::did_you_mean(name, names).map(str::to_owned),
     }
 }
 

@@ -31,6 +31,10 @@ pub enum Key {
     LogFormat,
     /// Which log lines are written.
     LogFilter,
+    /// What strangers get.
+    PolicyProfile,
+    /// Until when denials are only observed.
+    PolicyObserveUntil,
 }
 
 /// What form a value has.
@@ -46,7 +50,7 @@ pub enum Form {
 
 impl Key {
     /// All settings, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::DataDir,
         Self::Profile,
         Self::Http,
@@ -55,6 +59,8 @@ impl Key {
         Self::Name,
         Self::Rooms,
         Self::Mdns,
+        Self::PolicyProfile,
+        Self::PolicyObserveUntil,
         Self::Api,
         Self::TokenFile,
         Self::Timeout,
@@ -79,13 +85,15 @@ impl Key {
             Self::Timeout => "timeout",
             Self::LogFormat => "log_format",
             Self::LogFilter => "log_filter",
+            Self::PolicyProfile => "policy.profile",
+            Self::PolicyObserveUntil => "policy.observe_until",
         }
     }
 
     /// The environment variable.
     #[must_use]
     pub fn env(self) -> String {
-        format!("PEERLOOM_{}", self.name().to_ascii_uppercase())
+        format!("PEERLOOM_{}", self.name().to_ascii_uppercase().replace('.', "_"))
     }
 
     /// The flag.
@@ -94,6 +102,8 @@ impl Key {
         match self {
             // Given once for each room.
             Self::Rooms => "--room".to_owned(),
+            Self::PolicyProfile => "--policy".to_owned(),
+            Self::PolicyObserveUntil => "--policy-observe-until".to_owned(),
             Self::DataDir
             | Self::Profile
             | Self::Http
@@ -115,6 +125,12 @@ impl Key {
         Self::ALL.into_iter().find(|key| key.name() == name)
     }
 
+    /// Whether settings with this word and a dot in front exist: a table of the file.
+    #[must_use]
+    pub fn is_section(word: &str) -> bool {
+        Self::ALL.into_iter().any(|key| key.name().split_once('.').is_some_and(|it| it.0 == word))
+    }
+
     /// The form of its value.
     #[must_use]
     pub const fn form(self) -> Form {
@@ -129,7 +145,9 @@ impl Key {
             | Self::TokenFile
             | Self::Timeout
             | Self::LogFormat
-            | Self::LogFilter => Form::Text,
+            | Self::LogFilter
+            | Self::PolicyProfile
+            | Self::PolicyObserveUntil => Form::Text,
         }
     }
 }

@@ -133,9 +133,39 @@ codes! {
     POL_004 = "POL-004", CONFIG, 500, Fatal, "The rules file cannot be read",
         "The operating system refused access, or the file is too large. A missing file is no error: it means no rules.",
         "Check the file's permissions and size.";
+    POL_005 = "POL-005", CONFIG, 400, Fatal, "A policy is not written in Cedar",
+        "The text breaks the rules of the language at the named line and column. What was in force stays in force; at a start the node does not run without its policies.",
+        "Correct the named line; `peerloom policy check` reads the files as the node does.";
+    POL_006 = "POL-006", CONFIG, 400, Fatal, "A policy does not fit the schema",
+        "It names something that does not exist, or compares what cannot be compared, so it would never do what it says.",
+        "Correct it; `peerloom policy schema` shows what policies can speak of.";
+    POL_007 = "POL-007", CONFIG, 400, Fatal, "A policy has no usable @id or @reason",
+        "Every policy says by which name it is known and, to the person whom it stops, what is missing and whom to ask.",
+        "Write both in front of the policy.";
+    POL_008 = "POL-008", CONFIG, 400, Fatal, "Two policies have the same @id",
+        "A decision names the policies behind it, so each needs a name of its own, also beside those of the profile.",
+        "Rename one of the two.";
+    POL_009 = "POL-009", CONFIG, 400, Fatal, "An entry of entities.toml or tests.toml cannot be used",
+        "The text breaks the rules of TOML, or a key or value has no meaning at the named line and column.",
+        "Correct the named line.";
+    POL_010 = "POL-010", CONFIG, 400, Fatal, "There is too much in the policy folder",
+        "A file is too large or too deep, or there are more files, policies, groups or tests than a node takes.",
+        "Say it with fewer; groups and beginnings of names stand for many.";
+    POL_011 = "POL-011", CONFIG, 400, Fatal, "A policy is not tested",
+        "For each action that a policy names, one test has to expect that it is allowed and one that it is denied.",
+        "Add the missing test to `policy/tests.toml`.";
+    POL_012 = "POL-012", CONFIG, 400, Fatal, "A test of the policies fails",
+        "The policies decide something else than the test expects.",
+        "Correct the policies or the test; `peerloom policy explain` shows what decided.";
+    POL_013 = "POL-013", CONFIG, 400, Fatal, "The policies could lock out the operator",
+        "A policy that forbids can be about this node's own control interface. Then nobody could mend it without a restart.",
+        "Write `principal is Peer` into it, or name other actions.";
+    POL_014 = "POL-014", CONFIG, 500, Fatal, "The policy folder cannot be read",
+        "The operating system refused access to the folder or to a file in it.",
+        "Check the permissions of the named file or folder.";
     POL_101 = "POL-101", DENIED, 403, Reject, "The policy denies it",
         "A rule of this node forbids the operation.",
-        "Ask whoever runs the node, or change `policy/rules.toml` in its data folder.";
+        "Ask whoever runs the node; `peerloom policy explain` shows there which rule decided.";
 
     NET_101 = "NET-101", USAGE, 400, Reject, "This is no address",
         "The text is not a multiaddr, or its parts do not fit together.",

@@ -1,8 +1,7 @@
-//! The policy actor: turns the rules file into snapshots that everybody else reads.
-//! Invariant: a bad file changes nothing; a good one is swapped in whole, with the next epoch.
-//! Not here: verdicts (`peerloom_shared::policy`), who reads them (`Judge`).
+//! The policy actor: reloads the policy folder when it changes or when somebody asks for it.
+//! Invariant: loading never holds up the actors' thread; a bad folder changes nothing.
+//! Not here: verdicts (`peerloom_shared::policy`), what is in force (`keeper`), who reads it (`Judge`).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::{
@@ -10,71 +9,38 @@ use actix::{
     ResponseActFuture, StreamHandler, WrapFuture as _,
 };
 use futures::stream;
-use peerloom_shared::policy::{PolicySet, Rules};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::error::PolicyError;
+use super::keeper::Keeper;
 use super::messages::Reload;
-use super::rule_files::{self, RuleWatch, RulesError};
+use super::watch::FolderWatch;
 use crate::actor::{Ask, DeathWatch};
-use crate::admin::Metrics;
-use crate::audit::Audit;
-use crate::error::Coded as _;
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct Policy {
-    rules: PathBuf,
-    snapshot: Arc<watch::Sender<Arc<PolicySet>>>,
-    metrics: Metrics,
-    audit: Option<Audit>,
+    keeper: Arc<Keeper>,
     stop: CancellationToken,
     _death: DeathWatch,
 }
 
-/// What the file says after a change.
-type Changed = Result<Rules, RulesError>;
+/// How a reload ended after a change.
+type Reloaded = Result<u64, PolicyError>;
 
 impl Policy {
-    /// An actor for this file, writing to `snapshot`.
+    /// An actor for this keeper.
     #[must_use]
-    pub fn new(
-        rules: PathBuf,
-        snapshot: Arc<watch::Sender<Arc<PolicySet>>>,
-        metrics: Metrics,
-        death: DeathWatch,
-        stop: CancellationToken,
-    ) -> Self {
-        Self { rules, snapshot, metrics, audit: None, stop, _death: death }
+    pub fn new(keeper: Arc<Keeper>, death: DeathWatch, stop: CancellationToken) -> Self {
+        Self { keeper, stop, _death: death }
     }
+}
 
-    /// The same, which tells the audit log what became of every change.
-    #[must_use]
-    pub fn audited(self, audit: Audit) -> Self {
-        Self { audit: Some(audit), ..self }
-    }
-
-    fn take(&self, changed: Changed) -> Result<u64, RulesError> {
-        let rules = changed.inspect_err(|error| {
-            self.metrics.count_reload_failed();
-            if let Some(audit) = &self.audit {
-                audit.reload_failed(error.code().id, &error.to_string());
-            }
-        })?;
-        let swapped = self.snapshot.send_if_modified(|current| {
-            let differs = *current.rules() != rules;
-            if differs {
-                let epoch = current.epoch().saturating_add(1);
-                *current = Arc::new(PolicySet::from_rules(rules, epoch));
-            }
-            differs
-        });
-        let epoch = self.snapshot.borrow().epoch();
-        if let Some(audit) = self.audit.as_ref().filter(|_| swapped) {
-            audit.reloaded(epoch);
-        }
-        Ok(epoch)
-    }
+/// Loads on a thread that may wait.
+async fn reload(keeper: Arc<Keeper>) -> Reloaded {
+    tokio::task::spawn_blocking(move || keeper.reload())
+        .await
+        .unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
 }
 
 impl Actor for Policy {
@@ -85,25 +51,27 @@ impl Actor for Policy {
         ctx.spawn(
             async move { stop.cancelled().await }.into_actor(self).map(|(), _, ctx| ctx.stop()),
         );
-        match RuleWatch::start(&self.rules) {
+        match FolderWatch::start(self.keeper.folder()) {
             Ok(watch) => {
-                let changes = stream::unfold(watch, |mut watch| async move {
-                    watch.next().await.map(|changed| (changed, watch))
+                let start = (watch, Arc::clone(&self.keeper));
+                let changes = stream::unfold(start, |(mut watch, keeper)| async move {
+                    watch.next().await?;
+                    Some((reload(Arc::clone(&keeper)).await, (watch, keeper)))
                 });
                 ctx.add_stream(changes);
             }
             Err(error) => {
-                tracing::warn!(%error, "changes of the rules file will not be noticed");
+                tracing::warn!(%error, "changes of the policy folder will not be noticed");
             }
         }
     }
 }
 
-impl StreamHandler<Changed> for Policy {
-    fn handle(&mut self, changed: Changed, _: &mut Context<Self>) {
-        match self.take(changed) {
-            Ok(epoch) => tracing::info!(epoch, "rules read"),
-            Err(error) => tracing::warn!(%error, "the rules in force stay"),
+impl StreamHandler<Reloaded> for Policy {
+    fn handle(&mut self, reloaded: Reloaded, _: &mut Context<Self>) {
+        match reloaded {
+            Ok(epoch) => tracing::info!(epoch, "policy read"),
+            Err(error) => tracing::warn!(%error, "the policy in force stays"),
         }
     }
 
@@ -113,17 +81,11 @@ impl StreamHandler<Changed> for Policy {
 }
 
 impl Handler<Ask<Reload>> for Policy {
-    type Result = ResponseActFuture<Self, Result<u64, RulesError>>;
+    type Result = ResponseActFuture<Self, Reloaded>;
 
     fn handle(&mut self, Ask { slot, .. }: Ask<Reload>, _: &mut Context<Self>) -> Self::Result {
-        let path = self.rules.clone();
-        let load = async move {
-            tokio::task::spawn_blocking(move || rule_files::load(&path))
-                .await
-                .unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
-        };
-        Box::pin(load.into_actor(self).map(move |changed, actor, _| {
-            let epoch = actor.take(changed);
+        let load = reload(Arc::clone(&self.keeper));
+        Box::pin(load.into_actor(self).map(move |epoch, _, _| {
             drop(slot);
             epoch
         }))

@@ -1,12 +1,12 @@
 //! What the policy actor can be asked.
 //! Invariant: nobody asks it for a verdict; it only edits what others read.
-//! Not here: the rules' file format (`rule_files`).
+//! Not here: the files (`folder`).
 
 use actix::Message;
 
-use super::rule_files::RulesError;
+use super::error::PolicyError;
 
-/// Reads the rules again and gives the epoch of the set in force.
+/// Reads the policy folder again and gives the epoch of the set in force.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<u64, RulesError>")]
+#[rtype(result = "Result<u64, PolicyError>")]
 pub struct Reload;

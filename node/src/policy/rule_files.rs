@@ -2,18 +2,14 @@
 //! Invariant: only a file that is right as a whole becomes rules; a missing file means no rules.
 //! Not here: what the rules mean; that is `peerloom_shared::policy`.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use peerloom_shared::policy::{Cidr, Rules};
 use peerloom_shared::{PeerId, limits};
 use thiserror::Error;
-use tokio::sync::mpsc;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Code, Coded, codes};
@@ -242,73 +238,6 @@ impl Source<'_> {
             value: text::one_line(value),
             why: why.to_owned(),
         }
-    }
-}
-
-/// Notices changes of the rules file.
-#[derive(Debug)]
-pub struct RuleWatch {
-    path: PathBuf,
-    changes: mpsc::Receiver<()>,
-    _watcher: RecommendedWatcher,
-}
-
-impl RuleWatch {
-    /// Begins to watch. The file's folder is made when it is missing, because a folder can be
-    /// watched for a file that does not exist yet, and because editors replace files by renaming.
-    ///
-    /// # Errors
-    /// When the folder cannot be made or watched.
-    pub fn start(path: &Path) -> Result<Self, RulesError> {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        make_folder(folder)
-            .map_err(|source| RulesError::Unreadable { path: path.to_owned(), source })?;
-        let unwatchable = |source| RulesError::Unwatchable { path: folder.to_owned(), source };
-        // One place is enough: a change that waits already stands for all later ones.
-        let (sender, changes) = mpsc::channel(1);
-        let name = path.file_name().map(OsString::from).unwrap_or_default();
-        let on_event = move |event: notify::Result<notify::Event>| {
-            if concerns(event, &name) {
-                // Full: the reader knows already. Closed: nobody wants to know any more.
-                sender.try_send(()).unwrap_or_default();
-            }
-        };
-        let mut watcher = notify::recommended_watcher(on_event).map_err(unwatchable)?;
-        watcher.watch(folder, RecursiveMode::NonRecursive).map_err(unwatchable)?;
-        Ok(Self { path: path.to_owned(), changes, _watcher: watcher })
-    }
-
-    /// Waits for the next change and reads the file once it has been quiet for 500 ms. An error
-    /// means that the rules in force should stay. `None`: watching has ended.
-    pub async fn next(&mut self) -> Option<Result<Rules, RulesError>> {
-        self.changes.recv().await?;
-        tokio::time::sleep(Duration::from_millis(limits::RULES_DEBOUNCE_MS)).await;
-        while self.changes.try_recv().is_ok() {}
-        let path = self.path.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(&path)).await;
-        Some(loaded.unwrap_or_else(|gone| {
-            Err(RulesError::Unreadable { path: self.path.clone(), source: io::Error::other(gone) })
-        }))
-    }
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-fn concerns(event: notify::Result<notify::Event>, name: &OsString) -> bool {
-    match event {
-        // Reading the file is an event as well, and must not lead to reading it again.
-        Ok(event) => {
-            !matches!(event.kind, EventKind::Access(_))
-                && event.paths.iter().any(|path| path.file_name() == Some(name))
-        }
-        // Events were lost: look at the file to be sure.
-        Err(_) => true,
     }
 }
 

@@ -144,3 +144,27 @@ pub fn path_of(resource: &Resource) -> Option<Vec<u8>> {
         Resource::Address(_) => None,
     }
 }
+
+/// The resource with this path, as people write it: [`path_of`] backwards. A key is what its bytes say
+/// as UTF-8. `None` for a path that no resource has.
+#[must_use]
+pub fn resource_of(path: &str) -> Option<Resource> {
+    let peer = |name: &str| name.parse().ok();
+    match path.split_once('/') {
+        None => match path {
+            "node" => Some(Resource::Node),
+            "admin" => Some(Resource::Admin),
+            _ => None,
+        },
+        Some((_, "")) => None,
+        Some(("peer", id)) => peer(id).map(Resource::Peer),
+        Some(("relay", id)) => peer(id).map(Resource::Relay),
+        Some(("mailbox", id)) => peer(id).map(Resource::Mailbox),
+        Some(("route", id)) => peer(id).map(Resource::Route),
+        Some(("protocol", id)) => Some(Resource::Protocol(id.to_owned())),
+        Some(("topic", name)) => Some(Resource::Topic(name.to_owned())),
+        Some(("key", key)) => Some(Resource::Key(key.as_bytes().to_vec())),
+        Some(("content", id)) => Some(Resource::Content(id.to_owned())),
+        Some((_, _)) => None,
+    }
+}

@@ -60,6 +60,44 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub const RULES_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Quiet time, in ms, before a changed rules file is read: a write storm costs two loads a second.
 pub const RULES_DEBOUNCE_MS: u64 = 500;
+/// Files with policies in the folder: one for each matter, with room.
+pub const POLICY_FILES_MAX: usize = 64;
+/// One of them, or the file with groups or tests, in bytes: 1,000 policies of 250 bytes.
+pub const POLICY_FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Policies of one node's own: twice the number for which decisions are measured.
+pub const POLICIES_MAX: usize = 2_000;
+/// Brackets open at one place of a policy: people write five, and parsers recurse.
+pub const POLICY_NESTING_MAX: usize = 64;
+/// The id of a policy, in bytes: it goes into logs, answers and audit lines.
+pub const POLICY_ID_BYTES_MAX: usize = 64;
+/// The reason of a policy, in bytes: two sentences.
+pub const POLICY_REASON_BYTES_MAX: usize = 512;
+/// Groups and roles of one node.
+pub const POLICY_GROUPS_MAX: usize = 1_024;
+/// How deep groups and roles lie in each other.
+pub const POLICY_GROUP_DEPTH_MAX: usize = 4;
+/// Peers and address ranges in all groups and roles together: as many as in the lists.
+pub const POLICY_MEMBERS_MAX: usize = 4_096;
+/// Beginnings of topics' names that have a class of their own.
+pub const POLICY_TOPICS_MAX: usize = 1_024;
+/// Keys whose grants count for everything: each of them can do anything, so people have a few.
+pub const POLICY_ROOTS_MAX: usize = 64;
+/// Assertions of one node's own tests: two for each action and policy, with room.
+pub const POLICY_TESTS_MAX: usize = 4_096;
+/// Grants of one made-up peer in such a test.
+pub const POLICY_TEST_GRANTS_MAX: usize = 16;
+/// Decisions kept: the connections, topics and protocols of a busy node, and its newest authors.
+pub const DECISIONS_MAX: usize = 16_384;
+/// How long a decision is kept at most, in ms: a new rule set drops all of them anyway.
+pub const DECISION_MS: u64 = 60_000;
+/// The same where a policy looks at the clock, in ms.
+pub const DECISION_TIMED_MS: u64 = 1_000;
+/// A resource with a longer name is decided anew each time: the memory of kept decisions is bounded.
+pub const DECISION_NAME_BYTES_MAX: usize = 256;
+/// How far ahead observing may end, in ms: seven days, so that nobody forgets it.
+pub const POLICY_OBSERVE_MS_MAX: u64 = 7 * 24 * 3_600_000;
+/// Time between two log lines about denials that were only observed, in ms.
+pub const POLICY_OBSERVE_LOG_MS: u64 = 1_000;
 /// A key or certificate file, in bytes: a PEM bundle with a chain stays below it.
 pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
 /// Random bytes of the API's token: nobody guesses 256 bits.

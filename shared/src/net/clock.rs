@@ -39,7 +39,8 @@ pub(super) fn instant() -> Instant {
     not(target_arch = "wasm32"),
     expect(clippy::disallowed_methods, reason = "the shells' side; web-time works in a browser")
 )]
-pub(super) fn unix_ms() -> u64 {
+#[must_use]
+pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

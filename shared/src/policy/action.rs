@@ -113,8 +113,15 @@ impl Action {
         }
     }
 
-    /// Whether only the operator of this peer may do it.
-    pub(super) const fn is_operators(self) -> bool {
+    /// The action with this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// Whether only the operator of this peer may do it, unless an engine says otherwise.
+    #[must_use]
+    pub const fn is_operators(self) -> bool {
         matches!(
             self,
             Self::InviteMint

@@ -8,7 +8,7 @@ use libp2p_identity::PeerId;
 use multiaddr::{Multiaddr, Protocol};
 
 /// Who wants to act.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// This peer itself, for its operator.
     Local,
@@ -51,8 +51,9 @@ impl Subject {
         }
     }
 
-    /// The address that bytes come from.
-    pub(super) const fn ip(&self) -> Option<IpAddr> {
+    /// The address that bytes come from. Of a relayed peer it is the relay's.
+    #[must_use]
+    pub const fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Peer { addr, .. } => *addr,
             Self::Address(ip) => Some(*ip),
@@ -62,7 +63,7 @@ impl Subject {
 }
 
 /// What is acted on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// This node as a whole.
     Node,
@@ -137,7 +138,8 @@ pub(super) fn is_circuit(address: &Multiaddr) -> bool {
 
 /// The peer at the far end of an address. For a circuit that is the part behind the relay, so a bare
 /// `<relay>/p2p-circuit` names nobody.
-pub(super) fn target_of(address: &Multiaddr) -> Option<PeerId> {
+#[must_use]
+pub fn target_of(address: &Multiaddr) -> Option<PeerId> {
     match address.iter().last() {
         Some(Protocol::P2p(id)) => Some(id),
         _ => None,
