@@ -63,12 +63,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Vec<(Key, Given)>, Vec<ConfigErr
 fn entries<'a>(text: &str, table: &'a DeTable<'a>) -> Vec<(String, Item<'a>)> {
     let mut entries = Vec::new();
     for item in toml_text::items(text, table) {
-        match item.value {
-            DeValue::Table(section) if Key::is_section(item.key) => {
-                let inner = toml_text::items(text, section).into_iter();
-                entries.extend(inner.map(|entry| (format!("{}.{}", item.key, entry.key), entry)));
-            }
-            _ => entries.push((item.key.to_owned(), item)),
+        if let DeValue::Table(section) = item.value
+            && Key::is_section(item.key)
+        {
+            let inner = toml_text::items(text, section).into_iter();
+            entries.extend(inner.map(|entry| (format!("{}.{}", item.key, entry.key), entry)));
+        } else {
+            entries.push((item.key.to_owned(), item));
         }
     }
     entries

@@ -260,8 +260,7 @@ pub fn not_locked_out(engine: &CedarEngine, now_ms: u64) -> Result<(), PolicyErr
         let judged = engine.judge(&question, &[]);
         if let Ruling::Deny(objection) = judged.ruling {
             let rule = objection.rules.first().and_then(|id| engine.compiled().rules.find(id));
-            let spot =
-                rule.map_or(Spot { file: None, place: None, id: None }, |rule| spot_of(rule));
+            let spot = rule.map_or(Spot::profile(), |rule| spot_of(rule));
             return Err(PolicyError::LockOut { spot, action: action.name() });
         }
     }

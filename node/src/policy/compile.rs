@@ -84,7 +84,7 @@ pub fn compile(names: Arc<Names>, access: Access, own: Own) -> Result<Compiled, 
 pub fn spot_of(rule: &Rule) -> Spot {
     let spot = match &rule.origin {
         Some(origin) => Spot::at(&origin.file, origin.place),
-        None => Spot { file: None, place: None, id: None },
+        None => Spot::profile(),
     };
     spot.of(&rule.id)
 }
@@ -155,7 +155,7 @@ fn validate(rules: &[Rule], texts: &BTreeMap<PathBuf, String>) -> Result<(), Pol
         // Cedar counts from where the piece of this policy begins.
         let text = texts.get(&origin.file).map(String::as_str).unwrap_or_default();
         let start = source::piece_start(text, origin.place);
-        spot.place = Some(Place::of(text, start.saturating_add(offset)));
+        spot = spot.moved(Place::of(text, start.saturating_add(offset)));
     }
     let why = words(error);
     // Cedar begins with the id, which the place tells already.

@@ -14,45 +14,64 @@ use crate::toml_text::Place;
 
 /// A place in the policy folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct Spot(Box<Where>);
+
+/// Apart, so that an error with a place is not larger than what is returned without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Where {
     /// The file; of the profile's own policies none.
-    pub file: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// Where in it.
-    pub place: Option<Place>,
+    place: Option<Place>,
     /// The id of the policy, or the name of the test.
-    pub id: Option<String>,
+    id: Option<String>,
 }
 
 impl Spot {
+    /// The profile's own policies, which are in no file.
+    #[must_use]
+    pub fn profile() -> Self {
+        Self(Box::default())
+    }
+
     /// A place in a file.
     #[must_use]
     pub fn at(file: &Path, place: Place) -> Self {
-        Self { file: Some(file.to_owned()), place: Some(place), id: None }
+        Self(Box::new(Where { file: Some(file.to_owned()), place: Some(place), id: None }))
     }
 
     /// A whole file.
     #[must_use]
     pub fn file(file: &Path) -> Self {
-        Self { file: Some(file.to_owned()), place: None, id: None }
+        Self(Box::new(Where { file: Some(file.to_owned()), ..Where::default() }))
     }
 
     /// The same place, with the id of what stands there.
     #[must_use]
     pub fn of(&self, id: &str) -> Self {
-        Self { id: Some(id.to_owned()), ..self.clone() }
+        let mut spot = self.clone();
+        spot.0.id = Some(id.to_owned());
+        spot
+    }
+
+    /// Another place in the same file.
+    #[must_use]
+    pub fn moved(mut self, place: Place) -> Self {
+        self.0.place = Some(place);
+        self
     }
 }
 
 impl fmt::Display for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
+        match &self.0.file {
             Some(file) => write!(f, "{}", file.display())?,
             None => write!(f, "the profile")?,
         }
-        if let Some(Place { line, column }) = self.place {
+        if let Some(Place { line, column }) = self.0.place {
             write!(f, ":{line}:{column}")?;
         }
-        if let Some(id) = &self.id {
+        if let Some(id) = &self.0.id {
             write!(f, ": `{id}`")?;
         }
         Ok(())

@@ -53,10 +53,10 @@ impl Source<'_> {
     /// # Errors
     /// When it is none.
     pub(super) fn table<'v>(&self, item: &Item<'v>) -> Result<Vec<Item<'v>>, PolicyError> {
-        match item.value {
-            DeValue::Table(table) => Ok(toml_text::items(self.text, table)),
-            other => Err(self.kind(item.value_place, other, "a table")),
-        }
+        let DeValue::Table(table) = item.value else {
+            return Err(self.kind(item.value_place, item.value, "a table"));
+        };
+        Ok(toml_text::items(self.text, table))
     }
 
     /// A text.
@@ -64,10 +64,10 @@ impl Source<'_> {
     /// # Errors
     /// When it is none.
     pub(super) fn text<'v>(&self, item: &Item<'v>) -> Result<&'v str, PolicyError> {
-        match item.value {
-            DeValue::String(text) => Ok(text),
-            other => Err(self.kind(item.value_place, other, "a text")),
-        }
+        let DeValue::String(text) = item.value else {
+            return Err(self.kind(item.value_place, item.value, "a text"));
+        };
+        Ok(text)
     }
 
     /// A list of values that texts stand for; `what` says what they are.
@@ -79,9 +79,8 @@ impl Source<'_> {
         item: &Item<'_>,
         what: &str,
     ) -> Result<Vec<T>, PolicyError> {
-        let values = match item.value {
-            DeValue::Array(values) => values,
-            other => return Err(self.kind(item.value_place, other, "a list of texts")),
+        let DeValue::Array(values) = item.value else {
+            return Err(self.kind(item.value_place, item.value, "a list of texts"));
         };
         let mut parsed = Vec::with_capacity(values.len());
         for value in values.iter() {
@@ -102,17 +101,16 @@ impl Source<'_> {
         &self,
         item: &Item<'v>,
     ) -> Result<Vec<(Place, &'v DeTable<'v>)>, PolicyError> {
-        let values = match item.value {
-            DeValue::Array(values) => values,
-            other => return Err(self.kind(item.value_place, other, "a list of tables")),
+        let DeValue::Array(values) = item.value else {
+            return Err(self.kind(item.value_place, item.value, "a list of tables"));
         };
         let mut tables = Vec::with_capacity(values.len());
         for value in values.iter() {
             let place = Place::of(self.text, value.span().start);
-            match value.get_ref() {
-                DeValue::Table(table) => tables.push((place, table)),
-                other => return Err(self.kind(place, other, "a table")),
-            }
+            let DeValue::Table(table) = value.get_ref() else {
+                return Err(self.kind(place, value.get_ref(), "a table"));
+            };
+            tables.push((place, table));
         }
         Ok(tables)
     }

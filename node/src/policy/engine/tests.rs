@@ -306,15 +306,19 @@ fn a_denial_says_what_is_missing() {
     }
 }
 
-/// Own policies can speak of groups, roles, names, addresses, paths, classes, grants and the clock.
-#[test]
-fn own_policies_see_what_the_schema_says() {
-    let entities = format!(
+fn a_garden_in_town() -> String {
+    format!(
         "[groups.garden]\nmembers = [\"{}\"]\ngroups = [\"town\"]\n[groups.town]\nroles = [\"guest\"]\n\
          [groups.office]\nnets = [\"192.0.2.0/24\"]\n[roles.guest]\n\
          [topics]\nmembers = [\"garden\"]\nopen = [\"garden/gate\"]\n",
         peer(2)
-    );
+    )
+}
+
+/// Own policies can speak of groups, roles, names, addresses, paths, classes, grants and the clock.
+#[test]
+fn own_policies_see_what_the_schema_says() {
+    let entities = a_garden_in_town();
     let held = holding(vec![rights_by(
         1,
         2,
@@ -363,10 +367,8 @@ fn own_policies_see_what_the_schema_says() {
         ("resource is Mailbox && resource.owner in Role::\"guest\"", &other, mailbox, true),
     ];
     for (condition, subject, resource, expected) in conditions {
-        let action = match resource {
-            Resource::Mailbox(_) => Action::MailboxPut,
-            _ => Action::TopicHistory,
-        };
+        let is_mailbox = matches!(resource, Resource::Mailbox(_));
+        let action = if is_mailbox { Action::MailboxPut } else { Action::TopicHistory };
         let text = format!(
             "@id(\"own.it\") @reason(\"r\") permit (principal, action == Action::\"{action}\", \
              resource) when {{ {condition} }};"
