@@ -2,18 +2,20 @@
 //! Invariant: what was taken back or has ended is taken from its holder at once.
 //! Not here: asking others (`showing`), what the rights allow (`policy`).
 
+mod lists;
 mod shown;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use libp2p_identity::PeerId;
 
+use lists::InForce;
 use shown::Shown;
 
 use crate::bounded::BoundedMap;
 use crate::defence::group::Group;
-use crate::grant::{Chain, ChainCache, GrantId, Key, RevocationList, Revocations, Rights};
+use crate::grant::{Chain, ChainCache, GrantId, Key, Revocations, Rights, SignedList};
 use crate::limits::{GRANT_COUNTED_MAX, HELD_PEERS_MAX};
 use crate::machine::Machine;
 use crate::policy::{Access, Held, Trust};
@@ -37,7 +39,14 @@ pub enum Input {
     /// Uses that were counted before, from disk.
     Counted(Vec<(GrantId, Key)>),
     /// A list of revocations that is on disk.
-    Revoked(Box<RevocationList>),
+    Revoked(Box<SignedList>),
+    /// Lists of revocations that a peer brought.
+    Offered {
+        /// Where the peer comes from.
+        source: Group,
+        /// Their bytes.
+        lists: Vec<Vec<u8>>,
+    },
     /// A peer shows grants.
     Asked {
         /// Comes back with the answer.
@@ -73,6 +82,8 @@ pub enum Output {
         reason: Option<String>,
         /// When the first of the grants that count ends, Unix time in ms.
         expires_ms: Option<u64>,
+        /// Lists of revocations that it lacks.
+        lists: Vec<Vec<u8>>,
     },
     /// A grant of ours was used by a new holder: keep it.
     Count {
@@ -81,7 +92,8 @@ pub enum Output {
         /// Who used it.
         holder: Key,
     },
-    /// A peer came in by an invite of ours: it may be granted something that lasts.
+    /// A peer showed what we granted it, itself or by an invite of ours: it may be granted something that
+    /// lasts longer.
     Arrived {
         /// Who.
         peer: PeerId,
@@ -92,6 +104,8 @@ pub enum Output {
     },
     /// A peer issued this chain to us: keep it and show it from now on.
     Received(Chain),
+    /// A list of revocations that is new: write it to disk, then put it in force.
+    Listed(Box<SignedList>),
 }
 
 /// The machine.
@@ -104,6 +118,7 @@ pub struct Judging {
     issuers: BTreeSet<Key>,
     counted: BoundedMap<GrantId, BTreeSet<Key>>,
     revocations: Revocations,
+    lists: BTreeMap<Key, InForce>,
     checked: ChainCache<Group>,
     shown: BoundedMap<PeerId, Shown>,
     /// When the first of all grants that were shown ends, Unix time in ms; or earlier.
@@ -124,6 +139,7 @@ impl Judging {
             issuers: BTreeSet::new(),
             counted: BoundedMap::new(GRANT_COUNTED_MAX),
             revocations: Revocations::new(trust.network),
+            lists: BTreeMap::new(),
             checked: ChainCache::new(),
             shown: BoundedMap::new(HELD_PEERS_MAX),
             next_end_ms: None,
@@ -149,6 +165,7 @@ impl Judging {
         let same = self.trust == trust && self.access == access;
         if self.trust.network != trust.network {
             self.revocations = Revocations::new(trust.network);
+            self.lists.clear();
         }
         for root in &trust.roots {
             // More roots than lists fit: those beyond have none, so nothing of theirs can be taken back.
@@ -158,15 +175,6 @@ impl Judging {
         }
         (self.trust, self.access) = (trust, access);
         if !same {
-            self.recheck(now);
-        }
-    }
-
-    fn revoked(&mut self, now: Now, list: &RevocationList) {
-        if self.revocations.follow(list.issuer()).is_err() {
-            return;
-        }
-        if self.revocations.apply(list, now.unix_ms).is_ok() {
             self.recheck(now);
         }
     }
@@ -188,6 +196,7 @@ impl Machine for Judging {
                 }
             }
             Input::Revoked(list) => self.revoked(now, &list),
+            Input::Offered { source, lists } => self.offered(now, &source, &lists),
             Input::Asked { ticket, peer, source, request } => {
                 self.receive(now, &request.issued);
                 self.judge(now, ticket, (peer, source), *request);

@@ -3,11 +3,12 @@
 //! Not here: what others show us (`judging`).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use libp2p_identity::PeerId;
 
-use crate::grant::{ActionSet, Chain, NetworkId};
-use crate::limits::{AUTH_AGAIN_MS_MAX, AUTH_AGAIN_MS_MIN, AUTH_CHAINS_MAX};
+use crate::grant::{ActionSet, Chain, Key, NetworkId};
+use crate::limits::{AUTH_AGAIN_MS_MAX, AUTH_AGAIN_MS_MIN, AUTH_CHAINS_MAX, AUTH_LISTS_MAX};
 use crate::machine::Machine;
 use crate::policy::{Access, Class, Trust};
 use crate::time::{Mono, Now};
@@ -20,6 +21,15 @@ pub enum Input {
     Network(NetworkId),
     /// The chains that we hold, and show from now on.
     Credentials(Vec<Chain>),
+    /// A list of revocations is in force here: all peers should know it within seconds.
+    List {
+        /// Whose list.
+        issuer: Key,
+        /// Its version.
+        version: u64,
+        /// Its bytes.
+        bytes: Arc<Vec<u8>>,
+    },
     /// A connected peer speaks the protocol.
     Speaks(PeerId),
     /// The last connection to a peer has ended.
@@ -87,7 +97,16 @@ struct Peer {
     under_way: bool,
     issued: Vec<Chain>,
     sent: usize,
+    lists: Vec<Arc<Vec<u8>>>,
+    lists_sent: usize,
     allowance: Option<Allowance>,
+}
+
+/// A question that is to be asked now.
+struct Due {
+    peer: PeerId,
+    issued: Vec<Vec<u8>>,
+    lists: Vec<Vec<u8>>,
 }
 
 /// The machine.
@@ -96,6 +115,7 @@ pub struct Showing {
     network: NetworkId,
     class: Class,
     chains: Vec<Chain>,
+    known: Vec<(Key, u64)>,
     peers: Vec<Peer>,
     outputs: VecDeque<Output>,
 }
@@ -108,18 +128,21 @@ impl Showing {
             network: Trust::open().network,
             class,
             chains: Vec::new(),
+            known: Vec::new(),
             peers: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
 
     fn ask(&mut self, now: Now) {
-        while let Some((peer, issued)) = self.due(now) {
+        while let Some(Due { peer, issued, lists }) = self.due(now) {
             let request = AuthRequest {
                 network: self.network,
                 grants: self.grants(),
                 class: self.class,
                 issued,
+                lists,
+                known: self.known.clone(),
             };
             self.outputs.push_back(Output::Ask { peer, request });
         }
@@ -148,6 +171,8 @@ impl Showing {
                 under_way: false,
                 issued: Vec::new(),
                 sent: 0,
+                lists: Vec::new(),
+                lists_sent: 0,
                 allowance: None,
             });
         }
@@ -179,8 +204,23 @@ impl Showing {
         }
     }
 
-    /// The next peer to ask, with the chains that are issued to it.
-    fn due(&mut self, now: Now) -> Option<(PeerId, Vec<Vec<u8>>)> {
+    /// A list to tell every peer of.
+    fn spread(&mut self, issuer: Key, version: u64, bytes: &Arc<Vec<u8>>) {
+        match self.known.iter_mut().find(|(known, _)| *known == issuer) {
+            Some((_, at)) if *at >= version => return,
+            Some((_, at)) => *at = version,
+            None => self.known.push((issuer, version)),
+        }
+        for peer in &mut self.peers {
+            // What finds no place, the peer gets when it asks.
+            if peer.lists.len() < AUTH_LISTS_MAX {
+                peer.lists.push(Arc::clone(bytes));
+            }
+        }
+    }
+
+    /// The next peer to ask, with what is for it alone.
+    fn due(&mut self, now: Now) -> Option<Due> {
         let state = self
             .peers
             .iter_mut()
@@ -188,7 +228,11 @@ impl Showing {
         state.under_way = true;
         state.due = None;
         state.sent = state.issued.len();
-        Some((state.id, state.issued.iter().map(Chain::encode).collect()))
+        // One message holds one list of full size.
+        state.lists_sent = state.lists.len().min(1);
+        let lists = state.lists.iter().take(state.lists_sent).map(|list| list.to_vec()).collect();
+        let issued = state.issued.iter().map(Chain::encode).collect();
+        Some(Due { peer: state.id, issued, lists })
     }
 
     /// Whether what the peer allows us has changed.
@@ -204,8 +248,12 @@ impl Showing {
             }
         };
         state.issued.drain(..state.sent);
+        state.lists.drain(..state.lists_sent);
         let life = answer.expires_ms.map(|end| end.saturating_sub(now.unix_ms) / 2);
-        let pause = if answer.status == AuthStatus::Busy {
+        let pause = if !state.lists.is_empty() {
+            0
+        } else if answer.status == AuthStatus::Busy || !answer.lists.is_empty() {
+            // There may be more lists than those.
             AUTH_AGAIN_MS_MIN
         } else {
             life.unwrap_or(AUTH_AGAIN_MS_MAX).clamp(AUTH_AGAIN_MS_MIN, AUTH_AGAIN_MS_MAX)
@@ -233,12 +281,19 @@ impl Machine for Showing {
     fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Network(network) => {
+                if self.network != network {
+                    self.known.clear();
+                }
                 self.network = network;
                 // What others said before may rest on rules of theirs, which are as old as ours.
                 self.again(now, None);
             }
             Input::Credentials(chains) => {
                 self.set_chains(chains);
+                self.again(now, None);
+            }
+            Input::List { issuer, version, bytes } => {
+                self.spread(issuer, version, &bytes);
                 self.again(now, None);
             }
             Input::Speaks(peer) => self.follow(now, peer),

@@ -10,7 +10,7 @@ use super::{Failure, Showing, showing};
 use crate::defence::group::Group;
 use crate::grant::{
     ActionSet, Audience, Chain, Entry, Invite, InviteTerms, Key, NetworkId, Prefix, Reason,
-    RevocationList, Role, Signer, Target, Terms,
+    RevocationList, Role, SignedList, Signer, Target, Terms,
 };
 use crate::limits::AUTH_AGAIN_MS_MIN;
 use crate::machine::Machine as _;
@@ -73,7 +73,14 @@ fn outputs(auth: &mut Judging) -> Vec<Output> {
 }
 
 fn request(network: NetworkId, grants: Vec<Vec<u8>>) -> AuthRequest {
-    AuthRequest { network, grants, class: Class::Browser, issued: Vec::new() }
+    AuthRequest {
+        network,
+        grants,
+        class: Class::Browser,
+        issued: Vec::new(),
+        lists: Vec::new(),
+        known: Vec::new(),
+    }
 }
 
 /// What showing these grants brings: the status, the reason, and what is held afterwards.
@@ -106,7 +113,7 @@ fn ask(
                 last = Some(held);
             }
             Output::Answer { ticket: 9, status, reason, .. } => answer = Some((status, reason)),
-            Output::Count { .. } | Output::Arrived { .. } => {}
+            Output::Count { .. } | Output::Arrived { .. } | Output::Listed(_) => {}
             other @ (Output::Answer { .. } | Output::Received(_)) => panic!("{other:?}"),
         }
     }
@@ -173,10 +180,14 @@ fn one_bad_grant_does_not_cost_the_good_ones() {
     assert_eq!((status, held.unwrap().rights.len()), (AuthStatus::Denied, 1));
 }
 
-fn revoke(target: Target) -> Box<RevocationList> {
+fn revoke(target: Target) -> Box<SignedList> {
     let entry = Entry { target, time_ms: START + 2 * HOUR, reason: Reason::MISUSED };
+    signed(&[entry])
+}
+
+fn signed(entries: &[Entry]) -> Box<SignedList> {
     let list = RevocationList::new(trust().network, key(ROOT));
-    Box::new(list.next(START, &[entry]).unwrap())
+    Box::new(list.next(START, entries).unwrap().sign(&signer(ROOT)).unwrap())
 }
 
 #[test]
@@ -191,11 +202,68 @@ fn what_is_taken_back_is_taken_at_once_and_stays_away() {
         let Output::Hold { peer, held } = output else { panic!("{output:?}") };
         (peer, held.rights.len())
     });
-    let left: Vec<_> = holds.collect();
-    assert!(left.contains(&(peer(2), 0)) && left.contains(&(peer(3), 1)), "{left:?}");
+    // Of the other one nothing is told: nothing has changed for it.
+    assert_eq!(holds.collect::<Vec<_>>(), [(peer(2), 0)]);
     let (status, reason, held) = show(&mut auth, at(3), 2, vec![chain(2, HOUR).encode()]);
-    assert_eq!((status, held.unwrap().rights.len()), (AuthStatus::Denied, 0));
+    assert_eq!((status, held.is_none()), (AuthStatus::Denied, true));
     assert!(reason.unwrap().contains("id"));
+}
+
+#[test]
+fn lists_that_peers_bring_are_handed_out_to_be_kept_and_only_then_count() {
+    let mut auth = machine(Access::Closed);
+    show(&mut auth, at(1), 2, vec![chain(2, HOUR).encode()]);
+    let list = revoke(Target::Grant(chain(2, HOUR).last().id()));
+    let mut forged = list.encode();
+    *forged.last_mut().unwrap() ^= 1;
+    let brings = |lists: Vec<Vec<u8>>| AuthRequest { lists, ..request(trust().network, vec![]) };
+    let mut listed = |auth: &mut Judging, now: Now, request: AuthRequest| {
+        let source = Group::V4([10, 0, 3]);
+        let request = Box::new(request);
+        auth.handle(now, Input::Asked { ticket: 1, peer: peer(3), source, request });
+        let (mut new, mut told) = (Vec::new(), Vec::new());
+        for output in outputs(auth) {
+            match output {
+                Output::Listed(list) => new.push(list),
+                Output::Answer { lists, .. } => told = lists,
+                Output::Hold { peer: who, .. } => assert_eq!(who, peer(3), "nothing counts yet"),
+                other @ (Output::Count { .. } | Output::Arrived { .. } | Output::Received(_)) => {
+                    panic!("{other:?}")
+                }
+            }
+        }
+        (new, told)
+    };
+    let (new, _) = listed(&mut auth, at(2), brings(vec![forged, vec![1; 99]]));
+    assert!(new.is_empty());
+    let (new, told) = listed(&mut auth, at(3), brings(vec![list.encode()]));
+    assert_eq!((&new[..], told.len()), (&[list.clone()][..], 0));
+    auth.handle(at(4), Input::Revoked(list.clone()));
+    assert!(matches!(&outputs(&mut auth)[..], [Output::Hold { peer: who, held }]
+        if *who == peer(2) && held.rights.is_empty()));
+    // Now it is no news, and who lacks it is told.
+    let (new, told) = listed(&mut auth, at(5), brings(vec![list.encode()]));
+    assert_eq!((new.len(), told), (0, vec![list.encode()]));
+    let knows = AuthRequest { known: vec![(key(ROOT), 1)], ..request(trust().network, vec![]) };
+    assert_eq!(listed(&mut auth, at(6), knows).1, Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn what_a_stale_list_closes_a_newer_one_opens_again() {
+    let mut auth = machine(Access::Closed);
+    auth.handle(at(0), Input::Revoked(signed(&[])));
+    show(&mut auth, at(1), 2, vec![chain(2, 48 * HOUR).encode()]);
+    let late = at(25 * HOUR);
+    // Whatever makes the machine look again.
+    auth.handle(late, Input::Policy { trust: trust(), access: Access::Friends });
+    assert!(
+        matches!(&outputs(&mut auth)[..], [Output::Hold { held, .. }] if held.rights.is_empty())
+    );
+    let next = signed(&[]).list().next(START + 25 * HOUR, &[]).unwrap();
+    auth.handle(late, Input::Revoked(Box::new(next.sign(&signer(ROOT)).unwrap())));
+    assert!(
+        matches!(&outputs(&mut auth)[..], [Output::Hold { held, .. }] if held.rights.len() == 1)
+    );
 }
 
 #[test]
@@ -210,7 +278,7 @@ fn trust_that_ends_takes_everything_with_it() {
 
 #[test]
 fn a_list_that_is_a_day_old_closes_what_asks_first() {
-    let list = RevocationList::new(trust().network, key(ROOT)).next(START, &[]).unwrap();
+    let list = signed(&[]);
     let late = at(25 * HOUR);
     for (access, expected) in [
         (Access::Open, AuthStatus::Ok),
@@ -220,7 +288,7 @@ fn a_list_that_is_a_day_old_closes_what_asks_first() {
         let mut auth = machine(access);
         // Nothing was ever taken back: nothing can be missing.
         assert_eq!(show(&mut auth, late, 2, vec![chain(2, 48 * HOUR).encode()]).0, AuthStatus::Ok);
-        auth.handle(late, Input::Revoked(Box::new(list.clone())));
+        auth.handle(late, Input::Revoked(list.clone()));
         outputs(&mut auth);
         assert_eq!(show(&mut auth, late, 2, vec![chain(2, 48 * HOUR).encode()]).0, expected);
     }
@@ -330,6 +398,7 @@ fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {
         epoch: 1,
         access,
         reason: None,
+        lists: Vec::new(),
     }
 }
 
@@ -430,4 +499,48 @@ fn what_a_peer_issues_to_us_is_kept_if_it_is_better() {
     let foreign =
         AuthRequest { issued: vec![chain(2, 60 * 24 * HOUR).encode()], ..request.clone() };
     assert!(!receive(&mut auth, &foreign), "for somebody else");
+}
+
+#[test]
+fn a_new_list_goes_to_everybody_at_once_and_once() {
+    let mut auth = shower();
+    let asked = |auth: &mut Showing, now: Now| {
+        auth.tick(now);
+        let outputs = std::iter::from_fn(|| auth.poll_output());
+        let asks = outputs.filter_map(|output| match output {
+            showing::Output::Ask { peer, request } => Some((peer, request.lists, request.known)),
+            showing::Output::Allowed(_) => None,
+        });
+        asks.collect::<Vec<_>>()
+    };
+    let done = |auth: &mut Showing, now: Now, who: u8| {
+        let answer = Ok(answer(Access::Closed, &[]));
+        auth.handle(now, showing::Input::Answered { peer: peer(who), answer });
+    };
+    for who in [2, 3] {
+        auth.handle(at(1), showing::Input::Speaks(peer(who)));
+    }
+    assert_eq!(asked(&mut auth, at(1)).len(), 2);
+    done(&mut auth, at(1), 2);
+    let list = |version, byte| showing::Input::List {
+        issuer: key(ROOT),
+        version,
+        bytes: Arc::new(vec![byte]),
+    };
+    auth.handle(at(2), list(1, 1));
+    auth.handle(at(2), list(2, 2));
+    // Of an older version nobody is told any more.
+    auth.handle(at(2), list(1, 3));
+    let known = vec![(key(ROOT), 2)];
+    // The other one is told when its first question is answered.
+    assert_eq!(asked(&mut auth, at(2)), [(peer(2), vec![vec![1]], vec![(key(ROOT), 1)])]);
+    done(&mut auth, at(3), 3);
+    assert_eq!(asked(&mut auth, at(3)), [(peer(3), vec![vec![1]], known.clone())]);
+    done(&mut auth, at(4), 2);
+    done(&mut auth, at(4), 3);
+    let second: Vec<_> = asked(&mut auth, at(4));
+    assert_eq!(second, [2, 3].map(|who| (peer(who), vec![vec![2]], known.clone())));
+    done(&mut auth, at(5), 2);
+    done(&mut auth, at(5), 3);
+    assert_eq!(asked(&mut auth, at(6)), []);
 }

@@ -79,18 +79,25 @@ impl<S: Ord + Clone> ChainCache<S> {
         let chain = Chain::decode(bytes)?;
         let rights = Arc::new(chain.examine(context)?);
         let signatures = u32::try_from(chain.len()).unwrap_or(u32::MAX);
-        if !self.sources.take(now, source, signatures) {
-            return Err(CheckError::SourceBusy);
-        }
-        if !self.total.take(now, (), signatures) {
-            return Err(CheckError::Busy);
-        }
+        self.take(now, source, signatures)?;
         chain.prove()?;
         if let Some(key) = key {
             let until = now.after(GRANT_CACHE_MS);
             self.checked.insert(key, Checked { rights: Arc::clone(&rights), until });
         }
         Ok(rights)
+    }
+
+    /// Takes the price of checking this many signatures for `source`; `false` when it has had its share.
+    pub fn spend(&mut self, now: Mono, source: S, signatures: u32) -> bool {
+        self.take(now, source, signatures).is_ok()
+    }
+
+    fn take(&mut self, now: Mono, source: S, signatures: u32) -> Result<(), CheckError> {
+        if !self.sources.take(now, source, signatures) {
+            return Err(CheckError::SourceBusy);
+        }
+        if self.total.take(now, (), signatures) { Ok(()) } else { Err(CheckError::Busy) }
     }
 
     fn recall(&mut self, now: Mono, key: &[u8; 32], now_ms: u64) -> Option<Arc<Rights>> {

@@ -55,10 +55,14 @@ pub const HELD_PEERS_MAX: usize = 4_096;
 
 // ---- Showing grants: `/peerloom/auth/1` -------------------------------------------------------
 
-/// A request that shows grants, in bytes: six full chains and what stands around them.
-pub const AUTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
-/// The answer to it, in bytes: numbers, and a reason of [`AUTH_REASON_CHARS_MAX`] characters.
-pub const AUTH_ANSWER_BYTES_MAX: usize = 1_024;
+/// A request that shows grants, in bytes: six full chains, six issued ones, a full list of revocations.
+pub const AUTH_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// The answer to it, in bytes: numbers, a reason, and the lists of [`AUTH_LISTS_BYTES_MAX`].
+pub const AUTH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Lists of revocations in one message: most issuers never took anything back.
+pub const AUTH_LISTS_MAX: usize = 4;
+/// Lists of revocations in one message, in bytes: one full list always fits.
+pub const AUTH_LISTS_BYTES_MAX: usize = 32 * 1024;
 /// Chains that one peer shows or is issued at a time: network, some rooms, a mailbox.
 pub const AUTH_CHAINS_MAX: usize = 6;
 /// The reason in an answer, in characters: one sentence.

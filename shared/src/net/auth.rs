@@ -6,6 +6,7 @@
 mod handler;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use super::address;
 use super::clock::Clock;
 use super::judge::Judge;
 use super::table::Table;
+use super::work::IdentityWork;
 use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL};
 use crate::auth::{Allowance, Failure, Showing, showing};
 use crate::auth::{Judging, judging};
@@ -45,6 +47,8 @@ pub enum Event {
     Proven(PeerId),
     /// What a peer allows us has changed.
     Allowed(PeerId),
+    /// For whoever keeps grants, invites and lists on disk.
+    Keep(Box<IdentityWork>),
 }
 
 /// What the shells tell.
@@ -130,7 +134,14 @@ impl Behaviour {
                 self.show(showing::Input::Credentials(chains));
             }
             Told::Issue { peer, chain } => self.show(showing::Input::Issue { peer, chain }),
-            Told::Judging(input) => self.judge(*input),
+            Told::Judging(input) => {
+                if let judging::Input::Revoked(list) = input.as_ref() {
+                    let (issuer, version) = (list.list().issuer(), list.list().version());
+                    let bytes = Arc::new(list.encode());
+                    self.show(showing::Input::List { issuer, version, bytes });
+                }
+                self.judge(*input);
+            }
         }
     }
 
@@ -174,8 +185,9 @@ impl Behaviour {
                     self.judge.holdings().put(peer, held);
                     self.event(Event::Proven(peer));
                 }
-                judging::Output::Answer { ticket, peer, status, reason, expires_ms } => {
+                judging::Output::Answer { ticket, peer, status, reason, expires_ms, lists } => {
                     self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
+                        lists,
                         status,
                         allowed,
                         expires_ms,
@@ -184,10 +196,19 @@ impl Behaviour {
                         reason,
                     });
                 }
-                // For who keeps grants and invites on disk.
-                judging::Output::Count { .. }
-                | judging::Output::Arrived { .. }
-                | judging::Output::Received(_) => {}
+                judging::Output::Count { id, holder } => {
+                    self.event(Event::Keep(Box::new(IdentityWork::Counted { id, holder })));
+                }
+                judging::Output::Arrived { peer, chain, rights } => {
+                    let work = IdentityWork::Arrived { peer, chain, rights };
+                    self.event(Event::Keep(Box::new(work)));
+                }
+                judging::Output::Received(chain) => {
+                    self.event(Event::Keep(Box::new(IdentityWork::Received(chain))));
+                }
+                judging::Output::Listed(list) => {
+                    self.event(Event::Keep(Box::new(IdentityWork::Listed(*list))));
+                }
             }
         }
     }
@@ -244,6 +265,13 @@ impl Behaviour {
     }
 
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
+        if let Ok(answer) = &answer
+            && !answer.lists.is_empty()
+            && let Some((id, _)) = self.of(peer).next()
+        {
+            let (source, lists) = (self.source(peer, id), answer.lists.clone());
+            self.judge(judging::Input::Offered { source, lists });
+        }
         self.show(showing::Input::Answered { peer, answer });
     }
 
@@ -277,6 +305,7 @@ impl Behaviour {
             epoch,
             access,
             reason: None,
+            lists: Vec::new(),
         });
     }
 

@@ -219,7 +219,16 @@ impl Driver {
         match event {
             auth::Event::Proven(peer) => {
                 behaviour.rejudge(&peer);
-                self.rejudge();
+                let mut open = self.state.connections.values().filter(|one| one.peer == peer);
+                if open.any(|one| behaviour.gate.is_unwanted(one)) {
+                    self.hang_up(peer);
+                }
+            }
+            auth::Event::Keep(work) => {
+                // What is lost here is told again when the peer shows its grants again.
+                if self.lanes.identity.offer(*work).is_err() {
+                    tracing::debug!("grants come faster than they can be kept");
+                }
             }
             auth::Event::Allowed(peer) => {
                 if let Some(identity) = self.state.identities.get_mut(&peer) {

@@ -19,9 +19,10 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
 
+use super::address;
 use super::clock::instant;
 use super::judge::Judge;
-use super::{address, state::NetState};
+use super::state::{Connection, NetState};
 use crate::bounded::BoundedMap;
 use crate::limits::{PROBATION_MAX, PROBATION_MS, QUARANTINE_MAX};
 use crate::policy::{Action, Denial, Resource, Subject};
@@ -95,20 +96,21 @@ impl Gate {
     /// The peers whose open connections the policy no longer allows.
     #[must_use]
     pub fn unwanted(&self, state: &NetState) -> Vec<PeerId> {
-        let mut peers: Vec<_> = state
-            .connections
-            .values()
-            .filter(|c| {
-                let action = if c.outbound { Action::ConnectOut } else { Action::ConnectIn };
-                let waits = !c.outbound && self.waits(&c.peer);
-                // Whoever waits has its time, unless a rule forbids it by now.
-                self.admit(c.peer, &c.address, action)
-                    .is_err_and(|refused| !waits || refused.is_final())
-            })
-            .map(|c| c.peer)
-            .collect();
+        let open = state.connections.values();
+        let mut peers: Vec<_> =
+            open.filter(|one| self.is_unwanted(one)).map(|one| one.peer).collect();
         peers.dedup();
         peers
+    }
+
+    /// Whether the policy no longer allows an open connection.
+    #[must_use]
+    pub fn is_unwanted(&self, open: &Connection) -> bool {
+        let action = if open.outbound { Action::ConnectOut } else { Action::ConnectIn };
+        let waits = !open.outbound && self.waits(&open.peer);
+        // Whoever waits has its time, unless a rule forbids it by now.
+        self.admit(open.peer, &open.address, action)
+            .is_err_and(|refused| !waits || refused.is_final())
     }
 
     fn admit(&self, peer: PeerId, address: &Multiaddr, action: Action) -> Result<(), Refused> {

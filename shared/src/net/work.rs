@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libp2p::{Multiaddr, PeerId, kad};
 use tokio::sync::mpsc;
 
+use crate::grant::{Chain, GrantId, Key, Rights, SignedList};
 use crate::limits::LANE_WORK_MAX;
 use crate::pubsub::Arrival;
 
@@ -65,6 +66,31 @@ pub enum PubsubWork {
     GossipArrived(Arrival),
 }
 
+/// Work for identity, which keeps grants on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityWork {
+    /// A limited grant of ours was used by a new holder.
+    Counted {
+        /// The link.
+        id: GrantId,
+        /// Who used it.
+        holder: Key,
+    },
+    /// A peer showed what we granted it, itself or by an invite of ours.
+    Arrived {
+        /// Who.
+        peer: PeerId,
+        /// The chain that it showed.
+        chain: Chain,
+        /// What it gives.
+        rights: Arc<Rights>,
+    },
+    /// A peer issued this chain to us.
+    Received(Chain),
+    /// A list of revocations that is new here.
+    Listed(SignedList),
+}
+
 /// The Driver's end of one lane.
 #[derive(Debug)]
 pub struct Lane<T> {
@@ -110,6 +136,8 @@ fn lane<T>() -> (Lane<T>, Work<T>) {
 /// The Driver's ends of all lanes.
 #[derive(Debug)]
 pub struct Lanes {
+    /// To identity.
+    pub identity: Lane<IdentityWork>,
     /// To transport.
     pub transport: Lane<TransportWork>,
     /// To discovery.
@@ -123,6 +151,8 @@ pub struct Lanes {
 /// The readers' ends of all lanes.
 #[derive(Debug)]
 pub struct Works {
+    /// For identity.
+    pub identity: Work<IdentityWork>,
     /// For transport.
     pub transport: Work<TransportWork>,
     /// For discovery.
@@ -136,17 +166,19 @@ pub struct Works {
 /// One lane for each capability.
 #[must_use]
 pub fn lanes() -> (Lanes, Works) {
+    let (to_identity, identity) = lane();
     let (to_transport, transport) = lane();
     let (to_discovery, discovery) = lane();
     let (to_routing, routing) = lane();
     let (to_pubsub, pubsub) = lane();
     (
         Lanes {
+            identity: to_identity,
             transport: to_transport,
             discovery: to_discovery,
             routing: to_routing,
             pubsub: to_pubsub,
         },
-        Works { transport, discovery, routing, pubsub },
+        Works { identity, transport, discovery, routing, pubsub },
     )
 }

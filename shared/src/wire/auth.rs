@@ -1,15 +1,16 @@
 //! What peers say to each other about their rights: `/peerloom/auth/1`, see `proto/auth.proto`.
-//! Invariant: a decoded request holds at most six chains, each within its size; an answer's text is safe.
+//! Invariant: decoded messages hold bounded numbers of bounded chains and lists; an answer's text is safe.
 //! Not here: whether a chain counts (`grant`), framing (the stream's handler).
 
 use prost::Message;
 
 use super::text::clean_label;
 use super::{WireError, within};
-use crate::grant::{ActionSet, NetworkId};
+use crate::grant::{ActionSet, Key, NetworkId};
 use crate::limits::{
-    AUTH_ANSWER_BYTES_MAX, AUTH_CHAINS_MAX, AUTH_REASON_CHARS_MAX, AUTH_REQUEST_BYTES_MAX,
-    GRANT_CHAIN_BYTES_MAX,
+    AUTH_ANSWER_BYTES_MAX, AUTH_CHAINS_MAX, AUTH_LISTS_MAX, AUTH_REASON_CHARS_MAX,
+    AUTH_REQUEST_BYTES_MAX, GRANT_CHAIN_BYTES_MAX, REVOCATION_ISSUERS_MAX,
+    REVOCATION_LIST_BYTES_MAX,
 };
 use crate::policy::{Access, Class};
 
@@ -24,6 +25,10 @@ pub struct AuthRequest {
     pub class: Class,
     /// The bytes of chains that name the receiver.
     pub issued: Vec<Vec<u8>>,
+    /// The bytes of lists of revocations that are new to the sender.
+    pub lists: Vec<Vec<u8>>,
+    /// The newest lists that the sender knows: issuer and version.
+    pub known: Vec<(Key, u64)>,
 }
 
 /// How showing grants ended.
@@ -58,6 +63,8 @@ pub struct AuthAnswer {
     pub access: Access,
     /// Which grant does not count and why, for the person. Safe to show.
     pub reason: Option<String>,
+    /// The bytes of lists of revocations that the asker did not know.
+    pub lists: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -72,6 +79,18 @@ pub(super) struct RequestWire {
     pub(super) class: u32,
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub(super) issued: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(super) lists: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) known: Vec<KnownWire>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct KnownWire {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) issuer: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub(super) version: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -88,6 +107,8 @@ pub(super) struct AnswerWire {
     pub(super) access: u32,
     #[prost(string, tag = "6")]
     pub(super) reason: String,
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub(super) lists: Vec<Vec<u8>>,
 }
 
 impl AuthRequest {
@@ -105,6 +126,15 @@ impl AuthRequest {
             features: 0,
             class,
             issued: self.issued.clone(),
+            lists: self.lists.clone(),
+            known: self
+                .known
+                .iter()
+                .map(|(issuer, version)| KnownWire {
+                    issuer: issuer.as_bytes().to_vec(),
+                    version: *version,
+                })
+                .collect(),
         }
         .encode_to_vec()
     }
@@ -113,7 +143,7 @@ impl AuthRequest {
     ///
     /// # Errors
     /// [`WireError::TooLarge`] before anything is allocated; [`WireError::Malformed`] when it is no
-    /// protobuf, a field has a wrong size, or there are too many chains.
+    /// protobuf, a field has a wrong size, or there are too many of one kind.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         within("auth request", bytes.len(), AUTH_REQUEST_BYTES_MAX)?;
         let wire = RequestWire::decode(bytes)
@@ -128,14 +158,30 @@ impl AuthRequest {
                 within("grant", chain.len(), GRANT_CHAIN_BYTES_MAX)?;
             }
         }
+        check_lists(&wire.lists)?;
+        within("number of known lists", wire.known.len(), REVOCATION_ISSUERS_MAX)?;
+        let known = wire.known.into_iter().map(|known| {
+            let issuer = known.issuer.try_into();
+            let issuer = issuer.map_err(|_| WireError::Malformed("issuer is not 32 bytes long"))?;
+            Ok((Key::from_bytes(issuer), known.version))
+        });
+        let known = known.collect::<Result<_, WireError>>()?;
         // What a newer peer says it is does not matter for anything.
         let class = match wire.class {
             1 => Class::Native,
             2 => Class::Browser,
             _ => Class::Unknown,
         };
-        Ok(Self { network, grants: wire.grants, class, issued: wire.issued })
+        let RequestWire { grants, issued, lists, .. } = wire;
+        Ok(Self { network, grants, class, issued, lists, known })
     }
+}
+
+fn check_lists(lists: &[Vec<u8>]) -> Result<(), WireError> {
+    within("number of lists of revocations", lists.len(), AUTH_LISTS_MAX)?;
+    lists
+        .iter()
+        .try_for_each(|list| within("list of revocations", list.len(), REVOCATION_LIST_BYTES_MAX))
 }
 
 impl AuthStatus {
@@ -180,6 +226,7 @@ impl AuthAnswer {
             epoch: self.epoch,
             access,
             reason: clean_label(reason, AUTH_REASON_CHARS_MAX),
+            lists: self.lists.clone(),
         }
         .encode_to_vec()
     }
@@ -188,7 +235,7 @@ impl AuthAnswer {
     ///
     /// # Errors
     /// [`WireError::TooLarge`] before anything is allocated; [`WireError::Malformed`] when it is no
-    /// protobuf; [`WireError::Unsupported`] for an access that this version does not know.
+    /// protobuf or has too many lists; [`WireError::Unsupported`] for an access that this version does not know.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         within("auth answer", bytes.len(), AUTH_ANSWER_BYTES_MAX)?;
         let wire = AnswerWire::decode(bytes)
@@ -201,6 +248,7 @@ impl AuthAnswer {
                 return Err(WireError::Unsupported { what: "access", value: u64::from(other) });
             }
         };
+        check_lists(&wire.lists)?;
         let reason = clean_label(&wire.reason, AUTH_REASON_CHARS_MAX);
         Ok(Self {
             status: AuthStatus::from_number(wire.status),
@@ -209,6 +257,7 @@ impl AuthAnswer {
             epoch: wire.epoch,
             access,
             reason: (!reason.is_empty()).then_some(reason),
+            lists: wire.lists,
         })
     }
 }

@@ -11,7 +11,7 @@ use super::auth::AnswerWire;
 use super::post::PostWire;
 use super::text::{clean_label, clean_name, clean_text};
 use super::*;
-use crate::grant::ActionSet;
+use crate::grant::{ActionSet, Key};
 use crate::limits::*;
 use crate::policy::{Access, Class};
 
@@ -29,8 +29,9 @@ fn wire_post() -> PostWire {
 
 /// The bytes and an unknown field, `size` bytes together: one byte of tag, two of length, zeros.
 fn padded(mut bytes: Vec<u8>, size: usize) -> Vec<u8> {
-    let rest = size - bytes.len() - 3;
-    bytes.extend([0x7A, (rest & 0x7F) as u8 | 0x80, (rest >> 7) as u8]);
+    let rest = size - bytes.len() - 4;
+    let low = |shift: usize| (rest >> shift & 0x7F) as u8;
+    bytes.extend([0x7A, low(0) | 0x80, low(7) | 0x80, low(14)]);
     bytes.resize(size, 0);
     bytes
 }
@@ -385,7 +386,9 @@ proptest! {
 
 fn auth_request() -> AuthRequest {
     let (grants, issued) = (vec![vec![1; 300], vec![2; GRANT_CHAIN_BYTES_MAX]], vec![vec![3; 9]]);
-    AuthRequest { network: [7; 32], grants, class: Class::Browser, issued }
+    let lists = vec![vec![4; 200]];
+    let known = vec![(Key::from_bytes([5; 32]), 6), (Key::from_bytes([7; 32]), u64::MAX)];
+    AuthRequest { network: [7; 32], grants, class: Class::Browser, issued, lists, known }
 }
 
 fn auth_answer(reason: Option<String>) -> AuthAnswer {
@@ -396,6 +399,7 @@ fn auth_answer(reason: Option<String>) -> AuthAnswer {
         epoch: 3,
         access: Access::Friends,
         reason,
+        lists: vec![vec![8; 200], vec![9; 3]],
     }
 }
 
@@ -423,7 +427,14 @@ fn auth_messages_are_bounded() {
     let too_many = AuthRequest { grants: vec![vec![1]; AUTH_CHAINS_MAX + 1], ..auth_request() };
     let too_long =
         AuthRequest { issued: vec![vec![1; GRANT_CHAIN_BYTES_MAX + 1]], ..auth_request() };
-    for request in [too_many, too_long] {
+    let too_many_lists = AuthRequest { lists: vec![vec![1]; AUTH_LISTS_MAX + 1], ..auth_request() };
+    let too_long_list =
+        AuthRequest { lists: vec![vec![1; REVOCATION_LIST_BYTES_MAX + 1]], ..auth_request() };
+    let too_much_known = AuthRequest {
+        known: vec![(Key::from_bytes([5; 32]), 6); REVOCATION_ISSUERS_MAX + 1],
+        ..auth_request()
+    };
+    for request in [too_many, too_long, too_many_lists, too_long_list, too_much_known] {
         let refused = AuthRequest::decode(&request.encode());
         assert!(matches!(refused, Err(WireError::TooLarge { .. })), "{refused:?}");
     }
@@ -432,18 +443,22 @@ fn auth_messages_are_bounded() {
     assert!(
         AuthRequest::decode(&padded(auth_request().encode(), AUTH_REQUEST_BYTES_MAX + 1)).is_err()
     );
+    let chains = vec![vec![1; GRANT_CHAIN_BYTES_MAX]; AUTH_CHAINS_MAX];
     let full = AuthRequest {
-        grants: vec![vec![1; GRANT_CHAIN_BYTES_MAX]; AUTH_CHAINS_MAX],
-        issued: vec![],
+        grants: chains.clone(),
+        issued: chains,
+        lists: vec![vec![1; REVOCATION_LIST_BYTES_MAX]],
+        known: vec![(Key::from_bytes([5; 32]), u64::MAX); REVOCATION_ISSUERS_MAX],
         ..auth_request()
     };
-    assert_eq!(AuthRequest::decode(&full.encode()), Ok(full), "six full chains fit");
+    assert_eq!(AuthRequest::decode(&full.encode()), Ok(full), "the fullest of ours fits");
     // An endless reason is cut by the one who sends it, and made safe by the one who reads it.
     let answer = auth_answer(Some("x\u{202e}".repeat(9_999)));
     let read = AuthAnswer::decode(&answer.encode()).unwrap();
     assert_eq!(read.reason, Some("x".repeat(AUTH_REASON_CHARS_MAX)));
     let largest = auth_answer(Some("\u{10348}".repeat(AUTH_REASON_CHARS_MAX)));
-    let largest = AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), ..largest };
+    let lists = vec![vec![1; AUTH_LISTS_BYTES_MAX / AUTH_LISTS_MAX]; AUTH_LISTS_MAX];
+    let largest = AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), lists, ..largest };
     assert!(largest.encode().len() <= AUTH_ANSWER_BYTES_MAX);
 }
 

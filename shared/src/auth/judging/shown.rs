@@ -20,8 +20,18 @@ use crate::wire::{AuthRequest, AuthStatus};
 pub(super) struct Shown {
     class: Class,
     chains: Vec<Chain>,
+    /// What of them was in force when they were looked at last.
+    rights: Vec<Arc<Rights>>,
+    is_root: bool,
     /// When the first of them ends, Unix time in ms with the tolerance.
     ends_ms: Option<u64>,
+}
+
+impl Shown {
+    /// Whether the holder may do the same by both.
+    fn gives_as(&self, other: &Self) -> bool {
+        self.class == other.class && self.is_root == other.is_root && self.rights == other.rights
+    }
 }
 
 impl Judging {
@@ -59,12 +69,15 @@ impl Judging {
         // Too busy to look is no reason to forget what was proven.
         let keep = refusal == Some(Refusal::Busy) && chains.is_empty();
         if !keep {
-            self.hold(now, peer, Shown { class: request.class, chains, ends_ms: None }, rights);
+            self.hold(now, peer, request.class, chains, rights);
         }
+        // Behind the grants, because whose lists matter is known by them.
+        self.offered(now, &source, &request.lists);
+        let lists = self.newer_than(&request.known);
         let expires_ms = self.shown.get(&peer).and_then(|shown| shown.ends_ms);
         let status = refusal.map_or(AuthStatus::Ok, |refusal| refusal.status());
         let reason = refusal.map(|refusal| refusal.to_string());
-        self.outputs.push_back(Output::Answer { ticket, peer, status, reason, expires_ms });
+        self.outputs.push_back(Output::Answer { ticket, peer, status, reason, expires_ms, lists });
     }
 
     fn check(
@@ -146,9 +159,12 @@ impl Judging {
         }
     }
 
-    /// Whether the chain came about by an invite that we issued: then the last link but one goes to an
-    /// invite's key, from a key of ours.
+    /// Whether the chain ends in a grant of ours, or came about by an invite that we issued: then the
+    /// last link but one goes to an invite's key, from a key of ours.
     fn issued_by_us(&self, chain: &Chain) -> bool {
+        if self.issuers.contains(&chain.last().body().issuer) {
+            return true;
+        }
         let place = chain.len().checked_sub(2);
         place.and_then(|place| chain.links().nth(place)).is_some_and(|link| {
             matches!(link.terms().audience, Audience::Invite(_))
@@ -156,18 +172,25 @@ impl Judging {
         })
     }
 
-    fn hold(&mut self, now: Now, peer: PeerId, shown: Shown, rights: Vec<Arc<Rights>>) {
-        let key = Key::of_peer(&peer);
-        let held = Held {
-            version: 0,
-            class: shown.class,
-            is_root: key.is_some_and(|key| self.trust.roots.contains(&key)),
-            rights: rights.into(),
-        };
+    /// Takes over what a peer's chains give now, and tells of it when that is something else than before.
+    fn hold(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        class: Class,
+        chains: Vec<Chain>,
+        rights: Vec<Arc<Rights>>,
+    ) {
+        let is_root = Key::of_peer(&peer).is_some_and(|key| self.trust.roots.contains(&key));
+        let held = Held { version: 0, class, is_root, rights: rights.as_slice().into() };
         let ends_ms = held.changes_ms(now.unix_ms);
         self.next_end_ms = self.next_end_ms.into_iter().chain(ends_ms).min();
-        self.shown.insert(peer, Shown { ends_ms, ..shown });
-        self.outputs.push_back(Output::Hold { peer, held });
+        let shown = Shown { class, chains, rights, is_root, ends_ms };
+        let same = self.shown.get(&peer).is_some_and(|before| before.gives_as(&shown));
+        self.shown.insert(peer, shown);
+        if !same {
+            self.outputs.push_back(Output::Hold { peer, held });
+        }
     }
 
     /// Looks at everything again that was shown: trust, access, lists or the time have changed.
@@ -179,25 +202,38 @@ impl Judging {
     }
 
     fn recheck_one(&mut self, now: Now, peer: PeerId) {
-        let Some(Shown { class, chains, .. }) = self.shown.remove(&peer) else { return };
+        let Some(before) = self.shown.get(&peer) else { return };
+        let (class, chains) = (before.class, before.chains.clone());
         let Some(holder) = Audience::of_peer(&peer) else { return };
         let (mut kept, mut rights) = (Vec::new(), Vec::new());
         for chain in chains {
-            let context = Context {
-                network: &self.trust.network,
-                now_ms: now.unix_ms,
-                holder,
-                roots: &self.trust.roots,
-                owners: &[],
-                revocations: &self.revocations,
-            };
-            let Ok(right) = chain.verify_again(&context) else { continue };
-            if self.admit(now, &chain, &right).is_ok() {
-                kept.push(chain);
-                rights.push(Arc::new(right));
+            let Ok(right) = chain.verify_again(&self.context(now, holder)) else { continue };
+            match self.admit(now, &chain, &right) {
+                Ok(()) => rights.push(Arc::new(right)),
+                // It counts again as soon as a newer list is here.
+                Err(Refusal::Stale) => {}
+                Err(
+                    Refusal::OtherNetwork
+                    | Refusal::Grant(_)
+                    | Refusal::Busy
+                    | Refusal::UsedUp { .. },
+                ) => continue,
             }
+            kept.push(chain);
         }
-        self.hold(now, peer, Shown { class, chains: kept, ends_ms: None }, rights);
+        self.hold(now, peer, class, kept, rights);
+    }
+
+    /// What this peer verifies with.
+    fn context(&self, now: Now, holder: Audience) -> Context<'_> {
+        Context {
+            network: &self.trust.network,
+            now_ms: now.unix_ms,
+            holder,
+            roots: &self.trust.roots,
+            owners: &[],
+            revocations: &self.revocations,
+        }
     }
 
     /// Takes ended grants from their holders, so that their connections are judged again.

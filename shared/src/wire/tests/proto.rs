@@ -7,7 +7,7 @@ use libp2p_identity::Keypair;
 use prost::Message;
 
 use crate::wire::announcement::AnnouncementWire;
-use crate::wire::auth::{AnswerWire, RequestWire};
+use crate::wire::auth::{AnswerWire, KnownWire, RequestWire};
 use crate::wire::post::PostWire;
 use crate::wire::{Post, PostKind};
 
@@ -62,7 +62,7 @@ fn fields_of(mut bytes: &[u8]) -> Vec<(u32, u8, Vec<u8>)> {
 fn wire_type(kind: &str) -> u8 {
     match kind {
         "uint32" | "uint64" | "Kind" => 0,
-        "bytes" | "repeated bytes" | "string" => 2,
+        "bytes" | "repeated bytes" | "string" | "repeated Known" => 2,
         other => panic!("the reader does not know {other}"),
     }
 }
@@ -133,12 +133,15 @@ fn the_code_writes_announcements_as_the_file_says() {
 #[test]
 fn the_code_writes_auth_messages_as_the_file_says() {
     let number = |value: u64| value.to_be_bytes().to_vec();
+    let known = KnownWire { issuer: b"issuer".to_vec(), version: 2 };
     let request = RequestWire {
         network: b"network".to_vec(),
         grants: vec![b"grants".to_vec()],
         features: 3,
         class: 4,
         issued: vec![b"issued".to_vec()],
+        lists: vec![b"lists".to_vec()],
+        known: vec![known.clone()],
     };
     let answer = AnswerWire {
         status: 1,
@@ -147,6 +150,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         epoch: 4,
         access: 5,
         reason: "reason".to_owned(),
+        lists: vec![b"lists".to_vec()],
     };
     let text = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
     let requested = BTreeMap::from([
@@ -155,6 +159,8 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         ("features".to_owned(), number(3)),
         ("class".to_owned(), number(4)),
         text("issued"),
+        text("lists"),
+        ("known".to_owned(), known.encode_to_vec()),
     ]);
     let answered = BTreeMap::from([
         ("status".to_owned(), number(1)),
@@ -163,10 +169,16 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         ("epoch".to_owned(), number(4)),
         ("access".to_owned(), number(5)),
         text("reason"),
+        text("lists"),
     ]);
     for (head, bytes, expected) in [
         ("message Request", request.encode_to_vec(), requested),
         ("message Answer", answer.encode_to_vec(), answered),
+        (
+            "message Known",
+            known.encode_to_vec(),
+            BTreeMap::from([text("issuer"), ("version".to_owned(), number(2))]),
+        ),
     ] {
         let stated = block(AUTH, head);
         let found = fields_of(&bytes);
