@@ -11,10 +11,12 @@ pub mod metrics;
 pub mod problem;
 mod routes;
 mod routes_dht;
+mod routes_grants;
 pub mod server;
 #[cfg(test)]
 mod tests;
 
+pub use api::grants::{GivenInfo, GrantsInfo, HeldInfo, InviteMade, JoinedInfo};
 pub use api::{Access, Answer, Bootstrap, FoundPeer, KeyInfo, NodeApi, Reached, Reloaded};
 pub use auth::{AdminToken, WeakToken};
 pub use events::{EventId, EventLog, EventReader, Numbered};

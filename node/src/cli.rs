@@ -13,7 +13,10 @@ pub mod chat;
 pub mod client;
 pub mod config;
 pub mod dht;
+pub mod grant;
 pub mod health;
+pub mod invite;
+pub mod join;
 pub mod key;
 pub mod output;
 pub mod paths;
@@ -120,6 +123,12 @@ pub enum Verb {
     Room(room::RoomArgs),
     /// Look up and store in the distributed hash table
     Dht(dht::DhtArgs),
+    /// Invite others, list and take back invitations
+    Invite(invite::InviteArgs),
+    /// Accept an invitation
+    Join(join::JoinArgs),
+    /// List and take back grants
+    Grant(grant::GrantArgs),
     /// Tell whether the node is alive and does its work
     Health,
     /// Show where files are
@@ -219,6 +228,9 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Ping(args) => ping::run(&session, &args),
         Verb::Room(args) => room::run(&session, args),
         Verb::Dht(args) => dht::run(&session, args),
+        Verb::Invite(args) => invite::run(&session, args),
+        Verb::Join(args) => join::run(&session, &args),
+        Verb::Grant(args) => grant::run(&session, args),
         Verb::Health => health::run(&session),
         Verb::Paths => paths::run(&session),
         Verb::Config(args) => config::run(&session, args),

@@ -67,8 +67,8 @@ pub struct CheckedConfig {
     pub rooms: Vec<String>,
     /// Whether peers on the same LAN are looked for.
     pub mdns: bool,
-    /// What strangers get.
-    pub access: Access,
+    /// What strangers get, where it is told: `open` else, or `closed` in a network that was joined.
+    pub access: Option<Access>,
     /// Until when denials are only observed, Unix time in ms.
     pub observe_until_ms: Option<u64>,
     /// Address of the API for commands, where it is not that of this data folder's node.
@@ -192,7 +192,7 @@ impl CheckedConfig {
             Key::Name => json!(self.name),
             Key::Rooms => json!(self.rooms),
             Key::Mdns => json!(self.mdns),
-            Key::PolicyProfile => json!(self.access.name()),
+            Key::PolicyProfile => json!(self.access.map(Access::name)),
             Key::PolicyObserveUntil => json!(self.observe_until_ms.map(time::text)),
             Key::Api => json!(self.api),
             Key::TokenFile => json!(self.token_file.display().to_string()),

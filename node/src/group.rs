@@ -5,10 +5,11 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
 
-use actix::Actor as _;
+use actix::{Actor as _, Addr};
 use peerloom_shared::limits::OUTBOUND_WANTED;
 use peerloom_shared::net::behaviour::Profile;
 use peerloom_shared::net::driver::Parts;
+use peerloom_shared::net::work::{IdentityWork, Work};
 use peerloom_shared::net::{Driver, Judge, NetHandle, Settings, agent};
 use peerloom_shared::view::RoomInfo;
 use peerloom_shared::{discovery, pubsub, routing, transport};
@@ -20,7 +21,10 @@ use crate::actor::{DeathWatch, Gauge, Handle};
 use crate::boot::Boot;
 use crate::discovery::actor::{Discovery, Reach};
 use crate::error::{Failure, codes};
+use crate::identity;
 use crate::identity::actor::Identity;
+use crate::identity::grants::Grants;
+use crate::identity::ledger::Ledger;
 use crate::policy::actor::Policy;
 use crate::pubsub::actor::Pubsub;
 use crate::pubsub::outlets::Outlets;
@@ -109,6 +113,7 @@ impl Boot {
         let birth = |name| self.birth(name, &net, &stop_actors);
         let local = self.keypair.public().to_peer_id();
 
+        let (identity, identity_lane) = self.start_identity(&net, works.identity, &stop_actors)?;
         let machine = transport::Transport::new(local, seed()?);
         let (transport, listening, transport_lane) =
             Transport::start(machine, birth("transport"), works.transport);
@@ -126,7 +131,7 @@ impl Boot {
         let machine = pubsub::Pubsub::new(local, seed()?, pubsub::Config { name, carry: true });
         let (pubsub, pubsub_lane) = Pubsub::start(machine, birth("pubsub"), works.pubsub, outlets);
         let group = Group {
-            identity: self.start_identity(&stop_actors),
+            identity: Handle::new(identity),
             policy: self.start_policy(&stop_actors),
             net,
             transport,
@@ -137,6 +142,7 @@ impl Boot {
             rooms,
             listening,
             gauges: vec![
+                ("identity", identity_lane),
                 ("transport", transport_lane),
                 ("discovery", discovery_lane),
                 ("routing", routing_lane),
@@ -150,9 +156,30 @@ impl Boot {
         Ok((group, driver))
     }
 
-    fn start_identity(&self, stop: &CancellationToken) -> Handle<Identity> {
-        let watch = DeathWatch::new("identity", self.notices.clone());
-        Handle::new(Identity::new(self.keypair.clone(), watch, stop.clone()).start())
+    fn start_identity(
+        &self,
+        net: &NetHandle,
+        work: Work<IdentityWork>,
+        stop: &CancellationToken,
+    ) -> Result<(Addr<Identity>, Gauge), Failure> {
+        // The keystore takes no other kind.
+        let signer = self.keypair.clone().try_into_ed25519().map_err(|error| {
+            Failure::new(&codes::KEY_002, format!("only Ed25519 keys can sign grants: {error}"))
+        })?;
+        let grants = Grants::open(
+            Ledger::new(signer),
+            Arc::clone(&self.store),
+            net.clone(),
+            self.policy.subscribe(),
+            self.audit.clone(),
+        )?;
+        let birth = identity::actor::Birth {
+            keypair: self.keypair.clone(),
+            grants,
+            death: DeathWatch::new("identity", self.notices.clone()),
+            stop: stop.clone(),
+        };
+        Ok(Identity::start_with(birth, self.policy.subscribe(), work))
     }
 
     fn start_policy(&self, stop: &CancellationToken) -> Handle<Policy> {

@@ -11,7 +11,7 @@ use libp2p::identity::Keypair;
 use peerloom_shared::grant::Key;
 use peerloom_shared::limits::{ROOMS_MAX, STATUS_EVENT_MS};
 use peerloom_shared::net::clock::Clock;
-use peerloom_shared::policy::PolicySet;
+use peerloom_shared::policy::{Access, PolicySet};
 use peerloom_shared::view::PeerEvent;
 use peerloom_shared::wire::RoomName;
 use peerloom_webrtc::backend::native::Certificate;
@@ -50,6 +50,8 @@ pub struct Started {
     pub listen: Vec<String>,
     /// Its data folder.
     pub data_dir: PathBuf,
+    /// What strangers get.
+    pub access: Access,
     /// The file with the API's token.
     pub token_file: PathBuf,
 }
@@ -269,6 +271,7 @@ fn started(handle: &NodeHandle, page: String) -> Started {
         page,
         listen,
         data_dir: handle.config.data_dir.clone(),
+        access: handle.policy.borrow().access(),
         token_file: handle.config.token_file.clone(),
     }
 }

@@ -14,9 +14,12 @@ use peerloom_shared::{Multiaddr, defence};
 use serde_json::Value;
 
 use crate::admin::{
-    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, NodeApi, Reached, Reloaded,
+    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, GrantsInfo, InviteMade, JoinedInfo,
+    KeyInfo, NodeApi, Reached, Reloaded,
 };
 use crate::error::{Failure, codes};
+use crate::identity::ledger::{GrantsError, Removal};
+use crate::node_handle::invites::Invitation;
 use crate::node_handle::{NodeHandle, room_name};
 
 /// Runs a call and gives its failure the API's form.
@@ -171,6 +174,38 @@ impl NodeApi for NodeHandle {
             room_name(&room)?;
             Ok(self.recent.of(&room, limit))
         })
+    }
+
+    fn invite(&self, wanted: Invitation, page: Option<String>) -> Answer<'_, InviteMade> {
+        answer(async move {
+            let role = wanted.role.name().to_owned();
+            let invite = NodeHandle::invite(self, wanted).await?;
+            let page = page.unwrap_or_else(|| format!("http://{}/", self.config.http));
+            let link = invite.to_link(&page).map_err(GrantsError::from)?;
+            let last = invite.chain().last();
+            Ok(InviteMade {
+                schema: "peerloom/invite/1".to_owned(),
+                id: last.id().to_string(),
+                link,
+                expires_ms: last.terms().expires_ms,
+                max_uses: last.terms().max_uses,
+                role,
+                about: last.terms().prefix.as_str().to_owned(),
+                addresses: invite.addresses().iter().map(ToString::to_string).collect(),
+            })
+        })
+    }
+
+    fn grants(&self) -> Answer<'_, GrantsInfo> {
+        answer(async { NodeHandle::grants(self).await.map(GrantsInfo::from) })
+    }
+
+    fn revoke(&self, removal: Removal) -> Answer<'_, ()> {
+        answer(NodeHandle::revoke(self, removal))
+    }
+
+    fn accept(&self, link: String) -> Answer<'_, JoinedInfo> {
+        answer(async move { NodeHandle::accept(self, &link).await.map(JoinedInfo::from) })
     }
 
     fn find_peer(&self, peer: PeerId) -> Answer<'_, FoundPeer> {

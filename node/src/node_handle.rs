@@ -2,6 +2,8 @@
 //! Invariant: every call ends by a deadline, and between two lives it says so instead of waiting.
 //! Not here: HTTP (`admin`), the actors' work.
 
+pub mod invites;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

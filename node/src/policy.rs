@@ -14,6 +14,7 @@ pub mod folder;
 pub mod keeper;
 pub mod messages;
 pub mod names;
+pub mod network_file;
 pub mod observe;
 pub mod roster;
 pub mod rule;

@@ -19,6 +19,7 @@ use crate::discovery::messages::{AddBootstrap, Remember};
 use crate::error::{Failure, codes};
 use crate::group::Group;
 use crate::pubsub::messages::{Subscribe, Unsubscribe};
+use crate::store::Shelf;
 use crate::transport::messages::Listen;
 
 impl Boot {
@@ -56,7 +57,7 @@ impl Boot {
     /// The address book from disk. Entries that do not decode are left out: they are hints, not facts.
     async fn known(&self) -> Result<Vec<BookEntry>, Failure> {
         let store = Arc::clone(&self.store);
-        let rows = tokio::task::spawn_blocking(move || store.book()).await;
+        let rows = tokio::task::spawn_blocking(move || store.rows(Shelf::Book)).await;
         let rows = rows.map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))??;
         Ok(rows.iter().filter_map(|(_, entry)| BookEntry::decode(entry).ok()).collect())
     }

@@ -17,7 +17,6 @@ use crate::error::{Code, Coded, codes};
 const SCHEMA: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const SCHEMA_KEY: &str = "schema";
-const BOOK: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("address_book");
 
 /// What can go wrong with the database.
 #[derive(Debug, Error)]
@@ -65,25 +64,59 @@ impl Coded for StoreError {
     }
 }
 
-/// A change of the address book.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BookChange {
-    /// Stores or replaces the entry of a peer.
-    Save {
-        /// The peer's id, as bytes.
-        peer: Vec<u8>,
-        /// The entry.
-        entry: Vec<u8>,
-    },
-    /// Removes the entry of a peer.
-    Forget {
-        /// The peer's id, as bytes.
-        peer: Vec<u8>,
-    },
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// The address book, by peer.
+    Book,
+    /// Chains of grants that this node holds, by the id of the last link.
+    Held,
+    /// Grants and invites that this node made, by their id.
+    Given,
+    /// Uses of limited grants of ours, by grant and holder.
+    Uses,
+    /// Lists of revocations, by network and issuer.
+    Lists,
 }
 
-/// A peer's id and its entry, both as bytes.
-pub type BookRow = (Vec<u8>, Vec<u8>);
+impl Shelf {
+    const fn table(self) -> Table {
+        TableDefinition::new(match self {
+            Self::Book => "address_book",
+            Self::Held => "grants_held",
+            Self::Given => "grants_given",
+            Self::Uses => "grant_uses",
+            Self::Lists => "revocation_lists",
+        })
+    }
+
+    /// How many rows are read.
+    const fn rows_max(self) -> usize {
+        match self {
+            Self::Book => limits::BOOK_MAX,
+            Self::Held => limits::GRANTS_HELD_MAX,
+            Self::Given => limits::GRANTS_GIVEN_MAX,
+            Self::Uses => limits::GRANT_USES_MAX,
+            Self::Lists => limits::REVOCATION_ISSUERS_MAX,
+        }
+    }
+}
+
+/// A change of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub shelf: Shelf,
+    /// Which row.
+    pub key: Vec<u8>,
+    /// What it holds from now on; `None` removes it.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A row's key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The open database. Calls block for a disk write; keep them off the threads that carry packets.
 #[derive(Debug)]
@@ -122,50 +155,46 @@ impl Store {
             tracing::warn!(path = %path.display(), "the database was damaged and has been repaired");
         }
         store.claim()?;
-        store.book()?;
+        store.rows(Shelf::Book)?;
         Ok(store)
     }
 
-    /// All entries of the address book, at most `BOOK_MAX`.
+    /// All rows of a table, in the order of their keys, as many as its limit allows.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn book(&self) -> Result<Vec<BookRow>, StoreError> {
+    pub fn rows(&self, shelf: Shelf) -> Result<Vec<Row>, StoreError> {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = match read.open_table(BOOK) {
+        let table = match read.open_table(shelf.table()) {
             Ok(table) => table,
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             Err(error) => return Err(self.failed(error)),
         };
         let rows = table.iter().map_err(|error| self.failed(error))?;
-        rows.take(limits::BOOK_MAX)
+        rows.take(shelf.rows_max())
             .map(|row| {
-                let (peer, entry) = row.map_err(|error| self.failed(error))?;
-                Ok((peer.value().to_vec(), entry.value().to_vec()))
+                let (key, value) = row.map_err(|error| self.failed(error))?;
+                Ok((key.value().to_vec(), value.value().to_vec()))
             })
             .collect()
     }
 
-    /// Carries out changes of the address book, all or none, in one disk write.
+    /// Carries out changes, all or none, in one disk write.
     ///
     /// # Errors
     /// When the file cannot be written; then nothing has changed.
-    pub fn change_book(&self, changes: &[BookChange]) -> Result<(), StoreError> {
+    pub fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
         }
         let write = self.db.begin_write().map_err(|error| self.failed(error))?;
-        {
-            let mut table = write.open_table(BOOK).map_err(|error| self.failed(error))?;
-            for change in changes {
-                let done = match change {
-                    BookChange::Save { peer, entry } => {
-                        table.insert(peer.as_slice(), entry.as_slice()).map(drop)
-                    }
-                    BookChange::Forget { peer } => table.remove(peer.as_slice()).map(drop),
-                };
-                done.map_err(|error| self.failed(error))?;
-            }
+        for Change { shelf, key, value } in changes {
+            let mut table = write.open_table(shelf.table()).map_err(|error| self.failed(error))?;
+            let done = match value {
+                Some(value) => table.insert(key.as_slice(), value.as_slice()).map(drop),
+                None => table.remove(key.as_slice()).map(drop),
+            };
+            done.map_err(|error| self.failed(error))?;
         }
         write.commit().map_err(|error| self.failed(error))
     }
@@ -182,7 +211,7 @@ impl Store {
                 {
                     let mut meta = write.open_table(META).map_err(|error| self.failed(error))?;
                     meta.insert(SCHEMA_KEY, SCHEMA).map_err(|error| self.failed(error))?;
-                    write.open_table(BOOK).map_err(|error| self.failed(error))?;
+                    write.open_table(Shelf::Book.table()).map_err(|error| self.failed(error))?;
                 }
                 write.commit().map_err(|error| self.failed(error))
             }

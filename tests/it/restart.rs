@@ -42,7 +42,7 @@ fn write_on(author: &NodeProcess, stop: &AtomicBool, said: &AtomicUsize) {
 /// The peers in the address book of a node that does not run.
 fn book(node: &NodeProcess) -> Vec<String> {
     let store = Store::open(&DataFiles::of(node.data_dir()).store()).expect("the database opens");
-    let rows = store.book().expect("the book is readable");
+    let rows = store.rows(peerloom_node::store::Shelf::Book).expect("the book is readable");
     let decoded = rows.iter().map(|(_, row)| BookEntry::decode(row).expect("an entry"));
     decoded.map(|entry| entry.peer.to_string()).collect()
 }

@@ -2,6 +2,8 @@
 //! Invariant: the server knows a node by this trait alone; it holds no state of a capability.
 //! Not here: routes, HTTP, and the implementation for the running node.
 
+pub mod grants;
+
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -12,8 +14,11 @@ use peerloom_shared::{Multiaddr, PeerId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::grants::{GrantsInfo, InviteMade, JoinedInfo};
 use super::events::EventLog;
 use super::problem::ApiError;
+use crate::identity::ledger::Removal;
+use crate::node_handle::invites::Invitation;
 
 /// The answer to a call that takes time.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ApiError>>;
@@ -160,6 +165,18 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// The newest messages of a room, oldest first, at most `limit`.
     fn messages(&self, room: String, limit: usize) -> Answer<'_, Vec<Message>>;
+
+    /// Makes an invitation, as a link to `page`; to the node's own page without one.
+    fn invite(&self, wanted: Invitation, page: Option<String>) -> Answer<'_, InviteMade>;
+
+    /// What this node holds and gave.
+    fn grants(&self) -> Answer<'_, GrantsInfo>;
+
+    /// Takes something back, here and everywhere.
+    fn revoke(&self, removal: Removal) -> Answer<'_, ()>;
+
+    /// Accepts an invitation.
+    fn accept(&self, link: String) -> Answer<'_, JoinedInfo>;
 
     /// Looks for a peer's addresses.
     fn find_peer(&self, peer: PeerId) -> Answer<'_, FoundPeer>;

@@ -25,7 +25,7 @@ use super::api::{Answer, NodeApi, Reached};
 use super::auth::{self, AdminToken, Names};
 use super::events::{self, EventId};
 use super::problem::{ApiError, refusal};
-use super::{assets, routes_dht};
+use super::{assets, routes_dht, routes_grants};
 
 /// What every request can see.
 pub(super) struct State {
@@ -65,13 +65,14 @@ pub(super) fn configure(app: &mut ServiceConfig) {
                 .service(act("/v1/reload", reload))
                 .service(act("/v1/shutdown", shutdown))
                 .configure(routes_dht::configure)
+                .configure(routes_grants::configure)
                 .default_service(web::to(no_such_path)),
         )
         .default_service(web::to(assets::page));
 }
 
 /// A path that is only read.
-fn read<F, Args>(path: &str, handler: F) -> Resource
+pub(super) fn read<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,

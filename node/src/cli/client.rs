@@ -64,6 +64,12 @@ impl Client {
         Ok(Self { agent, base, token_file: config.token_file.clone(), timeout: config.timeout })
     }
 
+    /// Where the node's page is, as seen from this computer.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("{}/", self.base)
+    }
+
     /// How long one request may take.
     #[must_use]
     pub const fn timeout(&self) -> Duration {

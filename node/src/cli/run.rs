@@ -212,7 +212,7 @@ fn announce(session: &Session, started: &Started, config: &CheckedConfig) -> Res
         "id": started.id,
         "page": started.page,
         "listen": started.listen,
-        "policy": config.access.name(),
+        "policy": started.access.name(),
         "dataDir": started.data_dir.display().to_string(),
         "tokenFile": started.token_file.display().to_string(),
     });
@@ -225,7 +225,7 @@ fn banner(session: &Session, started: &Started, config: &CheckedConfig) -> Strin
         env!("CARGO_PKG_VERSION"),
         bold(&started.id),
         config.profile.name(),
-        config.access.name(),
+        started.access.name(),
     );
     let mut pairs = vec![
         ("  page", bold(&started.page)),

@@ -61,7 +61,7 @@ impl Reader<'_> {
         let name = self.text(Key::Name, name);
         let rooms = self.list(Key::Rooms, room).unwrap_or_default();
         let mdns = self.switch(Key::Mdns).unwrap_or_else(|| profile.mdns());
-        let access = self.text(Key::PolicyProfile, access).unwrap_or_default();
+        let access = self.text(Key::PolicyProfile, access);
         let observe_until_ms = self.text(Key::PolicyObserveUntil, observe_until);
         let api = self.text(Key::Api, api);
         let token_file = self.path(Key::TokenFile);

@@ -1,30 +1,87 @@
-//! The identity actor: holds the key, signs with it.
+//! The identity actor: holds the key, signs with it, keeps grants.
 //! Invariant: the key leaves only towards the swarm, once, at birth.
-//! Not here: key files (`keystore`).
+//! Not here: key files (`keystore`), what becomes of grants (`ledger`).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
-    MessageResult, WrapFuture as _,
+    Actor, ActorContext as _, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler,
+    MessageResult, ResponseFuture, StreamHandler, WrapFuture as _,
 };
+use futures::StreamExt as _;
 use libp2p::identity::Keypair;
+use peerloom_shared::grant::{Chain, Invite, SignedList};
+use peerloom_shared::limits::GRANTS_TIDY_MS;
+use peerloom_shared::net::work::{IdentityWork, Work};
+use peerloom_shared::policy::PolicySet;
+use tokio::sync::watch;
+use tokio_stream::wrappers::{IntervalStream, WatchStream};
 use tokio_util::sync::CancellationToken;
 
-use super::messages::{ShowIdentity, Shown, Sign, SignError};
-use crate::actor::{Ask, DeathWatch};
+use super::grants::{Grants, Picture};
+use super::ledger::GrantsError;
+use super::messages::{
+    AcceptInvite, DropHeld, MintInvite, Revoke, ShowGrants, ShowIdentity, Shown, Sign, SignError,
+};
+use crate::actor::{Ask, DeathWatch, Gauge, lane};
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct Identity {
     keypair: Keypair,
+    grants: Arc<Grants>,
     stop: CancellationToken,
     _death: DeathWatch,
 }
 
+/// What is to be looked at again.
+#[derive(Debug)]
+struct Due(Reason);
+
+/// Why.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    /// Another rule set is in force.
+    Policy,
+    /// Time has passed.
+    Time,
+}
+
+/// What an identity is born with.
+#[derive(Debug)]
+pub struct Birth {
+    /// The key.
+    pub keypair: Keypair,
+    /// What it holds and gave.
+    pub grants: Grants,
+    /// Speaks when this actor dies of a panic.
+    pub death: DeathWatch,
+    /// Ends the actor.
+    pub stop: CancellationToken,
+}
+
 impl Identity {
-    /// An actor for this key.
+    /// Starts the actor on its lane. It follows which rule set is in force.
     #[must_use]
-    pub fn new(keypair: Keypair, death: DeathWatch, stop: CancellationToken) -> Self {
-        Self { keypair, stop, _death: death }
+    pub fn start_with(
+        birth: Birth,
+        policy: watch::Receiver<Arc<PolicySet>>,
+        work: Work<IdentityWork>,
+    ) -> (Addr<Self>, Gauge) {
+        let (items, gauge) = lane(work);
+        let Birth { keypair, grants, death, stop } = birth;
+        let address = Self::create(|ctx| {
+            <Self as StreamHandler<IdentityWork>>::add_stream(items, ctx);
+            // The set in force at birth is known.
+            let changes = WatchStream::from_changes(policy).map(|_| Due(Reason::Policy));
+            <Self as StreamHandler<Due>>::add_stream(changes, ctx);
+            let times = tokio::time::interval(Duration::from_millis(GRANTS_TIDY_MS));
+            let times = IntervalStream::new(times).map(|_| Due(Reason::Time));
+            <Self as StreamHandler<Due>>::add_stream(times, ctx);
+            Self { keypair, grants: Arc::new(grants), stop, _death: death }
+        });
+        (address, gauge)
     }
 }
 
@@ -36,6 +93,33 @@ impl Actor for Identity {
         ctx.spawn(
             async move { stop.cancelled().await }.into_actor(self).map(|(), _, ctx| ctx.stop()),
         );
+        let grants = Arc::clone(&self.grants);
+        ctx.wait(async move { grants.begin().await }.into_actor(self));
+    }
+}
+
+impl StreamHandler<IdentityWork> for Identity {
+    fn handle(&mut self, work: IdentityWork, ctx: &mut Context<Self>) {
+        let grants = Arc::clone(&self.grants);
+        // One after the other: the lane bounds what waits.
+        ctx.wait(async move { grants.work(work).await }.into_actor(self));
+    }
+}
+
+impl StreamHandler<Due> for Identity {
+    fn handle(&mut self, Due(reason): Due, ctx: &mut Context<Self>) {
+        let grants = Arc::clone(&self.grants);
+        let look = async move {
+            match reason {
+                Reason::Policy => grants.policy_changed().await,
+                Reason::Time => grants.tidy().await,
+            }
+        };
+        ctx.spawn(look.into_actor(self));
+    }
+
+    fn finished(&mut self, _: &mut Context<Self>) {
+        // The policy outlives this actor; nothing to do when it does not.
     }
 }
 
@@ -56,5 +140,70 @@ impl Handler<Ask<ShowIdentity>> for Identity {
     fn handle(&mut self, _: Ask<ShowIdentity>, _: &mut Context<Self>) -> Self::Result {
         let public = self.keypair.public();
         MessageResult(Shown { id: public.to_peer_id(), public_key: public.encode_protobuf() })
+    }
+}
+
+impl Handler<Ask<MintInvite>> for Identity {
+    type Result = ResponseFuture<Result<Invite, GrantsError>>;
+
+    fn handle(&mut self, ask: Ask<MintInvite>, _: &mut Context<Self>) -> Self::Result {
+        let (grants, Ask { message: MintInvite(wish), slot }) = (Arc::clone(&self.grants), ask);
+        Box::pin(async move {
+            let minted = grants.mint(wish).await;
+            drop(slot);
+            minted
+        })
+    }
+}
+
+impl Handler<Ask<AcceptInvite>> for Identity {
+    type Result = ResponseFuture<Result<(Invite, Chain), GrantsError>>;
+
+    fn handle(&mut self, ask: Ask<AcceptInvite>, _: &mut Context<Self>) -> Self::Result {
+        let (grants, Ask { message: AcceptInvite(text), slot }) = (Arc::clone(&self.grants), ask);
+        Box::pin(async move {
+            let accepted = grants.accept(&text).await;
+            drop(slot);
+            accepted
+        })
+    }
+}
+
+impl Handler<Ask<DropHeld>> for Identity {
+    type Result = ResponseFuture<Result<(), GrantsError>>;
+
+    fn handle(&mut self, ask: Ask<DropHeld>, _: &mut Context<Self>) -> Self::Result {
+        let (grants, Ask { message: DropHeld(id), slot }) = (Arc::clone(&self.grants), ask);
+        Box::pin(async move {
+            let dropped = grants.drop_held(id).await;
+            drop(slot);
+            dropped
+        })
+    }
+}
+
+impl Handler<Ask<Revoke>> for Identity {
+    type Result = ResponseFuture<Result<SignedList, GrantsError>>;
+
+    fn handle(&mut self, ask: Ask<Revoke>, _: &mut Context<Self>) -> Self::Result {
+        let (grants, Ask { message: Revoke(removal), slot }) = (Arc::clone(&self.grants), ask);
+        Box::pin(async move {
+            let revoked = grants.revoke(removal).await;
+            drop(slot);
+            revoked
+        })
+    }
+}
+
+impl Handler<Ask<ShowGrants>> for Identity {
+    type Result = ResponseFuture<Picture>;
+
+    fn handle(&mut self, ask: Ask<ShowGrants>, _: &mut Context<Self>) -> Self::Result {
+        let grants = Arc::clone(&self.grants);
+        Box::pin(async move {
+            let picture = grants.picture().await;
+            drop(ask.slot);
+            picture
+        })
     }
 }

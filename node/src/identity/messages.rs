@@ -4,6 +4,10 @@
 
 use actix::Message;
 use libp2p::PeerId;
+use peerloom_shared::grant::{Chain, GrantId, Invite, SignedList};
+
+use super::grants::Picture;
+use super::ledger::{GrantsError, Removal, Wish};
 
 /// Signs bytes under a domain, so that a signature for one purpose fits no other.
 #[derive(Debug, Message)]
@@ -33,3 +37,28 @@ pub struct Shown {
     /// Our public key in libp2p's protobuf form.
     pub public_key: Vec<u8>,
 }
+
+/// Makes an invite.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Invite, GrantsError>")]
+pub struct MintInvite(pub Wish);
+
+/// Accepts an invite: its text, as a link or a part of one.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(Invite, Chain), GrantsError>")]
+pub struct AcceptInvite(pub String);
+
+/// Forgets a chain that this node holds.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), GrantsError>")]
+pub struct DropHeld(pub GrantId);
+
+/// Takes back what this node gave.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<SignedList, GrantsError>")]
+pub struct Revoke(pub Removal);
+
+/// Shows what this node holds and gave.
+#[derive(Debug, Message)]
+#[rtype(result = "Picture")]
+pub struct ShowGrants;

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use peerloom_shared::grant::Key;
+use peerloom_shared::grant::{Key, NetworkId};
 use peerloom_shared::limits::{POLICIES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX};
 use peerloom_shared::policy::{Access, Rules as Lists, Trust};
 
@@ -19,7 +19,7 @@ use super::engine::{CedarEngine, Compiled};
 use super::error::{PolicyError, Spot};
 use super::names::Names;
 use super::rule::Rule;
-use super::{entities_file, rule_files, source, tests_file};
+use super::{entities_file, network_file, rule_files, source, tests_file};
 use crate::toml_text::Place;
 
 const RULES: &str = "rules.toml";
@@ -30,8 +30,8 @@ const CEDAR: &str = "cedar";
 /// What a folder is loaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The profile.
-    pub access: Access,
+    /// The profile, where the operator names one.
+    pub access: Option<Access>,
     /// This node's own key; `None` for a key that cannot sign grants, or none at all.
     pub own: Option<Key>,
 }
@@ -41,10 +41,19 @@ impl Wanted {
     #[must_use]
     pub fn trust(&self) -> Trust {
         match self.own {
-            Some(own) if self.access == Access::Open => Trust { roots: vec![own], ..Trust::open() },
+            Some(own) if self.access.unwrap_or_default() == Access::Open => {
+                Trust { roots: vec![own], ..Trust::open() }
+            }
             Some(own) => Trust::founded_by(own),
             None => Trust::open(),
         }
+    }
+
+    /// The profile in a network. Whoever joined somebody else's must not open it to strangers by
+    /// forgetting to name one.
+    fn access_in(&self, network: NetworkId) -> Access {
+        let joined = network != self.trust().network;
+        self.access.unwrap_or(if joined { Access::Closed } else { Access::default() })
     }
 }
 
@@ -75,6 +84,12 @@ pub fn load(dir: &Path, wanted: &Wanted, now_ms: u64) -> Result<Loaded, PolicyEr
     format!("{lists:?}").hash(&mut print);
     let names = Arc::new(Names::new().map_err(PolicyError::Internal)?);
 
+    // Written by `peerloom join`; what the operator writes comes before it.
+    let network_path = dir.join(network_file::NAME);
+    let network = read(&network_path)?.unwrap_or_default();
+    network.hash(&mut print);
+    let network = entities_file::parse(&network_path, &network)?;
+
     let entities_path = dir.join(ENTITIES);
     let entities = read(&entities_path)?.unwrap_or_default();
     entities.hash(&mut print);
@@ -96,10 +111,11 @@ pub fn load(dir: &Path, wanted: &Wanted, now_ms: u64) -> Result<Loaded, PolicyEr
     let tests = tests_file::parse(&tests_path, &tests)?;
 
     let roster = entities.roster(&entities_path, &names)?;
-    let trust = entities.trust(wanted.trust());
+    let trust = entities.trust(network.trust(wanted.trust()));
+    let access = wanted.access_in(trust.network);
     let policies = rules.len();
     let own = Own { rules, texts, roster, trust };
-    let compiled = compile::compile(names, wanted.access, own)?;
+    let compiled = compile::compile(names, access, own)?;
 
     let own: Vec<&Rule> = compiled
         .rules

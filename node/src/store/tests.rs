@@ -2,8 +2,9 @@ use std::fs;
 
 use super::*;
 
-fn save(peer: u32, entry: &[u8]) -> BookChange {
-    BookChange::Save { peer: peer.to_be_bytes().to_vec(), entry: entry.to_vec() }
+fn save(peer: u32, entry: &[u8]) -> Change {
+    let (key, value) = (peer.to_be_bytes().to_vec(), Some(entry.to_vec()));
+    Change { shelf: Shelf::Book, key, value }
 }
 
 fn scene() -> (tempfile::TempDir, PathBuf) {
@@ -16,13 +17,11 @@ fn scene() -> (tempfile::TempDir, PathBuf) {
 fn entries_survive_a_reopening() {
     let (_dir, path) = scene();
     let store = Store::open(&path).expect("new");
-    assert!(store.book().expect("readable").is_empty());
-    store.change_book(&[save(1, b"one"), save(2, b"two"), save(3, b"three")]).expect("written");
-    store
-        .change_book(&[save(2, b"TWO"), BookChange::Forget { peer: 1_u32.to_be_bytes().to_vec() }])
-        .expect("written");
+    assert!(store.rows(Shelf::Book).expect("readable").is_empty());
+    store.change(&[save(1, b"one"), save(2, b"two"), save(3, b"three")]).expect("written");
+    store.change(&[save(2, b"TWO"), Change { value: None, ..save(1, b"") }]).expect("written");
     drop(store);
-    let found = Store::open(&path).expect("again").book().expect("readable");
+    let found = Store::open(&path).expect("again").rows(Shelf::Book).expect("readable");
     let entries: Vec<_> = found.iter().map(|(_, entry)| entry.as_slice()).collect();
     assert_eq!(entries, [&b"TWO"[..], b"three"]);
 }
@@ -33,17 +32,17 @@ fn a_copy_taken_in_the_middle_opens_with_all_committed_entries() {
     let (dir, path) = scene();
     let store = Store::open(&path).expect("new");
     for round in 0..20_u32 {
-        store.change_book(&[save(round, &round.to_be_bytes())]).expect("written");
+        store.change(&[save(round, &round.to_be_bytes())]).expect("written");
         let pending = store.db.begin_write().expect("a second write, never committed");
         pending
-            .open_table(BOOK)
+            .open_table(Shelf::Book.table())
             .expect("table")
             .insert(&b"pending"[..], &b"lost"[..])
             .expect("inserted");
         let copy = dir.path().join(format!("copy-{round}.redb"));
         fs::copy(&path, &copy).expect("copied");
         drop(pending);
-        let found = Store::open(&copy).expect("opens").book().expect("readable");
+        let found = Store::open(&copy).expect("opens").rows(Shelf::Book).expect("readable");
         assert_eq!(found.len() as u32, round + 1);
     }
 }
@@ -103,8 +102,8 @@ fn flipped_bits_anywhere_are_refused_or_harmless() {
     let (dir, path) = scene();
     let store = Store::open(&path).expect("new");
     let entries: Vec<_> = (0..200).map(|peer| save(peer, &[7; 100])).collect();
-    store.change_book(&entries).expect("written");
-    let book = store.book().expect("readable");
+    store.change(&entries).expect("written");
+    let book = store.rows(Shelf::Book).expect("readable");
     drop(store);
     let good = fs::read(&path).expect("readable");
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
@@ -120,7 +119,9 @@ fn flipped_bits_anywhere_are_refused_or_harmless() {
         let path = dir.path().join(format!("flipped-{round}.redb"));
         fs::write(&path, &bad).expect("writable");
         match Store::open(&path) {
-            Ok(store) => assert!(store.book().expect("readable") == book, "round {round}"),
+            Ok(store) => {
+                assert!(store.rows(Shelf::Book).expect("readable") == book, "round {round}")
+            }
             Err(error) => assert_eq!(error.code().id, "DATA-005", "round {round}: {error}"),
         }
         fs::remove_file(&path).expect("owner");

@@ -87,3 +87,16 @@ pub const AUTH_AGAIN_MS_MAX: u64 = 3_600_000;
 pub const GRANT_HOLDERS_MAX: usize = 1_024;
 /// Invites of our own whose uses are counted.
 pub const GRANT_COUNTED_MAX: usize = 1_024;
+
+// ---- What a node keeps on disk ----------------------------------------------------------------
+
+/// Chains that a node holds: some networks, some rooms in each.
+pub const GRANTS_HELD_MAX: usize = 64;
+/// Grants and invites that a node made and that have not ended: each may cost 2 KiB on disk.
+pub const GRANTS_GIVEN_MAX: usize = 8_192;
+/// Uses of limited grants: 64 for each that may be counted.
+pub const GRANT_USES_MAX: usize = 64 * GRANT_COUNTED_MAX;
+/// How often an issuer signs its list anew, in ms: twice within the time after which it is stale.
+pub const REVOCATION_RENEW_MS: u64 = REVOCATION_STALE_MS / 2;
+/// How often a node looks whether a list is to be renewed or a grant has ended, in ms.
+pub const GRANTS_TIDY_MS: u64 = 600_000;

@@ -265,11 +265,11 @@ impl Behaviour {
     }
 
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
-        if let Ok(answer) = &answer
+        let connection = self.of(peer).next().map(|(id, _)| id);
+        if let (Ok(answer), Some(connection)) = (&answer, connection)
             && !answer.lists.is_empty()
-            && let Some((id, _)) = self.of(peer).next()
         {
-            let (source, lists) = (self.source(peer, id), answer.lists.clone());
+            let (source, lists) = (self.source(peer, connection), answer.lists.clone());
             self.judge(judging::Input::Offered { source, lists });
         }
         self.show(showing::Input::Answered { peer, answer });

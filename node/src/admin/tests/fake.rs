@@ -16,10 +16,12 @@ use peerloom_shared::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 
 use crate::admin::{
-    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, KeyInfo, Metrics, NodeApi, Reached,
-    Reloaded,
+    Access, Answer, ApiError, Bootstrap, EventLog, FoundPeer, GrantsInfo, InviteMade, JoinedInfo,
+    KeyInfo, Metrics, NodeApi, Reached, Reloaded,
 };
 use crate::error::codes;
+use crate::identity::ledger::Removal;
+use crate::node_handle::invites::Invitation;
 
 pub(super) const LOCAL: &str = "12D3KooWGjMqSqRvh6iMwWbS8pFH6pE1s5JW3Zr9NmVJFLhJpXxM";
 
@@ -226,6 +228,37 @@ impl NodeApi for FakeNode {
         let inner = self.inner.lock().unwrap();
         let newest = |all: &Vec<Message>| all[all.len().saturating_sub(limit)..].to_vec();
         answer(inner.rooms.get(&room).map(newest).ok_or_else(|| not_in(&room)))
+    }
+
+    fn invite(&self, wanted: Invitation, page: Option<String>) -> Answer<'_, InviteMade> {
+        answer(Ok(InviteMade {
+            schema: "peerloom/invite/1".to_owned(),
+            id: "ab".repeat(32),
+            link: format!("{}#j=x", page.unwrap_or_default()),
+            expires_ms: u64::try_from(wanted.life.as_millis()).unwrap(),
+            max_uses: wanted.max_uses,
+            role: wanted.role.name().to_owned(),
+            about: wanted.room.unwrap_or_default(),
+            addresses: Vec::new(),
+        }))
+    }
+
+    fn grants(&self) -> Answer<'_, GrantsInfo> {
+        answer(Ok(GrantsInfo {
+            schema: "peerloom/grants/1".to_owned(),
+            network: "00".repeat(32),
+            roots: Vec::new(),
+            held: Vec::new(),
+            given: Vec::new(),
+        }))
+    }
+
+    fn revoke(&self, _: Removal) -> Answer<'_, ()> {
+        answer(Err(ApiError::new(&codes::GRANT_006, "nothing was given")))
+    }
+
+    fn accept(&self, link: String) -> Answer<'_, JoinedInfo> {
+        answer(Err(ApiError::new(&codes::GRANT_001, link)))
     }
 
     fn find_peer(&self, peer: PeerId) -> Answer<'_, FoundPeer> {
