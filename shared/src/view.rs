@@ -122,6 +122,27 @@ pub struct ConnectionInfo {
     pub opened_ms: u64,
 }
 
+/// How two connected peers stand to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Nothing keeps them apart.
+    #[default]
+    Full,
+    /// It has some seconds to show a grant, and may do nothing else until then.
+    Stranger,
+    /// It does not let us take part.
+    Refuses,
+}
+
+impl Standing {
+    /// Whether nothing keeps them apart.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
 /// One connected peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,6 +159,9 @@ pub struct PeerInfo {
     pub path: Path,
     /// Its connections.
     pub connections: Vec<ConnectionInfo>,
+    /// Whether it and we may deal with each other.
+    #[serde(default, skip_serializing_if = "Standing::is_full")]
+    pub standing: Standing,
 }
 
 /// A member of a room, other than ourselves.

@@ -301,6 +301,7 @@ fn whoever_is_revoked_is_gone_at_once() {
         };
         let list = RevocationList::new(network.trust.network, Key::of(&network.root));
         let list = list.next(now_ms(), &[entry, other]).expect("a list");
+        let list = list.sign(&network.root).expect("the root's");
         let start = Instant::now();
         left.net
             .tell_auth(Told::Judging(Box::new(Input::Revoked(Box::new(list)))))

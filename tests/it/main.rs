@@ -21,6 +21,7 @@ mod driver;
 mod forged;
 mod inside;
 mod introduced;
+mod invites;
 mod memory;
 mod mesh;
 mod ping;

@@ -31,8 +31,9 @@ fn say(entry: &Entry) -> String {
                 super::GrantChange::Revoked => "revoked",
             };
             let actions = actions.join(",");
+            let about = if prefix.is_empty() { "everything" } else { prefix };
             let until = utc(*expires_ms);
-            format!("grant {change}  {id} for {audience}: {actions} on `{prefix}` until {until}")
+            format!("grant {change}  {id} for {audience}: {actions} on {about} until {until}")
         }
         Entry::Gap { lines, why } => {
             format!("gap  {lines} lines could not be written ({})", why.name())

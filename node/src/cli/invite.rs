@@ -131,7 +131,7 @@ fn create(session: &Session, args: CreateArgs) -> Outcome {
 /// The link in two rows of modules a line, dark on light whatever the terminal's colours are.
 fn drawn(link: &str) -> Result<String, Failure> {
     let code = QrCode::with_error_correction_level(link, EcLevel::L)
-        .map_err(|error| Failure::new(&codes::GRANT_005, error.to_string()))?;
+        .map_err(|error| Failure::new(&codes::INV_005, error.to_string()))?;
     Ok(code
         .render::<Dense1x2>()
         .dark_color(Dense1x2::Light)
@@ -174,7 +174,7 @@ pub fn find<'a>(
         }
         (None, _) => {
             let text = format!("no id begins with `{}`", one_line(&id));
-            Err(Failure::new(&codes::GRANT_006, text))
+            Err(Failure::new(&codes::INV_006, text))
         }
     }
 }

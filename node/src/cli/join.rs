@@ -21,6 +21,15 @@ pub struct JoinArgs {
     link: String,
 }
 
+/// What strangers get at this node, in words.
+fn policy(access: &str) -> String {
+    let words = match access {
+        "open" => "strangers may take part through this node",
+        _ => "this node deals with members only; `peerloom run --policy` names another policy",
+    };
+    format!("{}: {words}", one_line(access))
+}
+
 /// Accepts an invitation.
 ///
 /// # Errors
@@ -40,11 +49,12 @@ pub fn run(session: &Session, args: &JoinArgs) -> Outcome {
     let value = serde_json::to_value(&joined).unwrap_or_default();
     session.out.either(&value, || {
         format!(
-            "joined the network of {}\n  about  {}\n  allows {}\n  until  {}",
+            "joined the network of {}\n  about  {}\n  allows {}\n  until  {}\n  policy {}",
             one_line(&joined.grant.root),
             about(&joined.grant.about),
             joined.grant.actions.join(", "),
             utc(joined.grant.expires_ms),
+            policy(&joined.policy),
         )
     })?;
     match (&joined.through, &joined.trouble) {

@@ -4,7 +4,7 @@
 
 use clap::{Args, Subcommand};
 use libp2p::PeerId;
-use peerloom_shared::view::{Path, PeerInfo, PeerKind, Transport};
+use peerloom_shared::view::{Path, PeerInfo, PeerKind, Standing, Transport};
 use serde_json::{Value, json};
 
 use super::status::parse;
@@ -73,7 +73,7 @@ pub fn table(session: &Session, peers: &[PeerInfo]) -> String {
             transports.dedup();
             vec![
                 one_line(&peer.id),
-                kind(peer.kind).to_owned(),
+                format!("{}{}", kind(peer.kind), standing(peer.standing)),
                 path(peer.path).to_owned(),
                 transports.join(","),
                 peer.rtt_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms")),
@@ -89,6 +89,15 @@ const fn kind(kind: PeerKind) -> &'static str {
         PeerKind::Native => "native",
         PeerKind::Browser => "browser",
         PeerKind::Other => "other",
+    }
+}
+
+/// What keeps a peer and us apart, behind its kind.
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Full => "",
+        Standing::Stranger => ", stranger",
+        Standing::Refuses => ", refuses us",
     }
 }
 

@@ -19,8 +19,8 @@ fn every_verb_has_help() {
     assert_eq!(
         names,
         [
-            "run", "chat", "status", "peers", "ping", "room", "dht", "health", "paths", "config",
-            "key", "audit", "reload", "shutdown", "version",
+            "run", "chat", "status", "peers", "ping", "room", "dht", "invite", "join", "grant",
+            "health", "paths", "config", "key", "audit", "reload", "shutdown", "version",
         ]
     );
 }

@@ -238,31 +238,31 @@ codes! {
         "The part that should answer is busy or gone.",
         "Try again; if it stays so, look at `peerloom health` and the log.";
 
-    GRANT_001 = "GRANT-001", USAGE, 400, Reject, "The invitation cannot be used",
+    INV_001 = "INV-001", USAGE, 400, Reject, "The invitation cannot be used",
         "The text is no whole invitation, or it was changed or cut on its way.",
         "Copy all of it again, from https:// to the last character, or ask for a new one.";
-    GRANT_002 = "GRANT-002", DENIED, 400, Reject, "The invitation does not count at this time",
+    INV_002 = "INV-002", DENIED, 400, Reject, "The invitation does not count at this time",
         "It has ended or has not begun. A clock that is wrong here looks the same.",
         "Ask for a new one; if it is new, check the date and time of this computer.";
-    GRANT_003 = "GRANT-003", DENIED, 403, Reject, "This node may not invite others",
+    INV_003 = "INV-003", DENIED, 403, Reject, "This node may not invite others",
         "Only the founder of a network and members with the right to invite can make invitations there.",
         "Ask whoever runs the network; `peerloom grant ls` shows what this node holds.";
-    GRANT_004 = "GRANT-004", DENIED, 403, Reject, "The invitation would give more than this node holds",
+    INV_004 = "INV-004", DENIED, 403, Reject, "The invitation would give more than this node holds",
         "Nobody can pass on more rights, wider or longer, than they have themselves.",
         "Invite to less: a smaller role, or a room that this node has rights for.";
-    GRANT_005 = "GRANT-005", USAGE, 400, Reject, "The invitation does not fit a link",
+    INV_005 = "INV-005", USAGE, 400, Reject, "The invitation does not fit a link",
         "A link has at most 1,200 characters, so that its QR code stays readable.",
         "Use a shorter room name or a shorter address of the page.";
-    GRANT_006 = "GRANT-006", NOT_FOUND, 404, Reject, "There is no such invitation or grant",
+    INV_006 = "INV-006", NOT_FOUND, 404, Reject, "There is no such invitation or grant",
         "This node made nothing with that id, or it has ended; only who made a grant can take it back.",
         "`peerloom invite ls` and `peerloom grant ls` list what can be taken back.";
-    GRANT_007 = "GRANT-007", FAILURE, 409, Reject, "This node belongs to another network",
+    INV_007 = "INV-007", FAILURE, 409, Reject, "This node belongs to another network",
         "A node is in one network at a time, and its policy folder names another one than the invitation.",
         "Join with another data folder (`--data-dir`), or remove the old network from the policy folder.";
-    GRANT_008 = "GRANT-008", FAILURE, 409, Reject, "There are too many grants",
+    INV_008 = "INV-008", FAILURE, 409, Reject, "There are too many grants",
         "The number of grants that a node keeps is bounded.",
         "Wait until some have ended, or take back what is not needed.";
-    GRANT_009 = "GRANT-009", DENIED, 403, Reject, "The invitation is not accepted",
+    INV_009 = "INV-009", DENIED, 403, Reject, "The invitation is not accepted",
         "Whoever it leads to was reached and does not take it: it is used up, was taken back, or is not theirs.",
         "Ask for a new one. This node is as it was before.";
 

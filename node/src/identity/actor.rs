@@ -15,7 +15,7 @@ use peerloom_shared::grant::{Chain, Invite, SignedList};
 use peerloom_shared::limits::GRANTS_TIDY_MS;
 use peerloom_shared::net::work::{IdentityWork, Work};
 use peerloom_shared::policy::PolicySet;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_stream::wrappers::{IntervalStream, WatchStream};
 use tokio_util::sync::CancellationToken;
 
@@ -35,13 +35,9 @@ pub struct Identity {
     _death: DeathWatch,
 }
 
-/// What is to be looked at again.
-#[derive(Debug)]
-struct Due(Reason);
-
-/// Why.
+/// Why everything is to be looked at again.
 #[derive(Clone, Copy, Debug)]
-enum Reason {
+enum Due {
     /// Another rule set is in force.
     Policy,
     /// Time has passed.
@@ -74,10 +70,10 @@ impl Identity {
         let address = Self::create(|ctx| {
             <Self as StreamHandler<IdentityWork>>::add_stream(items, ctx);
             // The set in force at birth is known.
-            let changes = WatchStream::from_changes(policy).map(|_| Due(Reason::Policy));
+            let changes = WatchStream::from_changes(policy).map(|_| Due::Policy);
             <Self as StreamHandler<Due>>::add_stream(changes, ctx);
             let times = tokio::time::interval(Duration::from_millis(GRANTS_TIDY_MS));
-            let times = IntervalStream::new(times).map(|_| Due(Reason::Time));
+            let times = IntervalStream::new(times).map(|_| Due::Time);
             <Self as StreamHandler<Due>>::add_stream(times, ctx);
             Self { keypair, grants: Arc::new(grants), stop, _death: death }
         });
@@ -107,12 +103,12 @@ impl StreamHandler<IdentityWork> for Identity {
 }
 
 impl StreamHandler<Due> for Identity {
-    fn handle(&mut self, Due(reason): Due, ctx: &mut Context<Self>) {
+    fn handle(&mut self, due: Due, ctx: &mut Context<Self>) {
         let grants = Arc::clone(&self.grants);
         let look = async move {
-            match reason {
-                Reason::Policy => grants.policy_changed().await,
-                Reason::Time => grants.tidy().await,
+            match due {
+                Due::Policy => grants.policy_changed().await,
+                Due::Time => grants.tidy().await,
             }
         };
         ctx.spawn(look.into_actor(self));
@@ -143,16 +139,24 @@ impl Handler<Ask<ShowIdentity>> for Identity {
     }
 }
 
+/// Work on grants that ends with an answer; the slot is held as long as it takes.
+fn hold<T: 'static>(
+    slot: OwnedSemaphorePermit,
+    work: impl Future<Output = T> + 'static,
+) -> ResponseFuture<T> {
+    Box::pin(async move {
+        let done = work.await;
+        drop(slot);
+        done
+    })
+}
+
 impl Handler<Ask<MintInvite>> for Identity {
     type Result = ResponseFuture<Result<Invite, GrantsError>>;
 
     fn handle(&mut self, ask: Ask<MintInvite>, _: &mut Context<Self>) -> Self::Result {
-        let (grants, Ask { message: MintInvite(wish), slot }) = (Arc::clone(&self.grants), ask);
-        Box::pin(async move {
-            let minted = grants.mint(wish).await;
-            drop(slot);
-            minted
-        })
+        let grants = Arc::clone(&self.grants);
+        hold(ask.slot, async move { grants.mint(ask.message.0).await })
     }
 }
 
@@ -160,12 +164,8 @@ impl Handler<Ask<AcceptInvite>> for Identity {
     type Result = ResponseFuture<Result<(Invite, Chain), GrantsError>>;
 
     fn handle(&mut self, ask: Ask<AcceptInvite>, _: &mut Context<Self>) -> Self::Result {
-        let (grants, Ask { message: AcceptInvite(text), slot }) = (Arc::clone(&self.grants), ask);
-        Box::pin(async move {
-            let accepted = grants.accept(&text).await;
-            drop(slot);
-            accepted
-        })
+        let grants = Arc::clone(&self.grants);
+        hold(ask.slot, async move { grants.accept(&ask.message.0).await })
     }
 }
 
@@ -173,12 +173,8 @@ impl Handler<Ask<DropHeld>> for Identity {
     type Result = ResponseFuture<Result<(), GrantsError>>;
 
     fn handle(&mut self, ask: Ask<DropHeld>, _: &mut Context<Self>) -> Self::Result {
-        let (grants, Ask { message: DropHeld(id), slot }) = (Arc::clone(&self.grants), ask);
-        Box::pin(async move {
-            let dropped = grants.drop_held(id).await;
-            drop(slot);
-            dropped
-        })
+        let grants = Arc::clone(&self.grants);
+        hold(ask.slot, async move { grants.drop_held(ask.message.0).await })
     }
 }
 
@@ -186,12 +182,8 @@ impl Handler<Ask<Revoke>> for Identity {
     type Result = ResponseFuture<Result<SignedList, GrantsError>>;
 
     fn handle(&mut self, ask: Ask<Revoke>, _: &mut Context<Self>) -> Self::Result {
-        let (grants, Ask { message: Revoke(removal), slot }) = (Arc::clone(&self.grants), ask);
-        Box::pin(async move {
-            let revoked = grants.revoke(removal).await;
-            drop(slot);
-            revoked
-        })
+        let grants = Arc::clone(&self.grants);
+        hold(ask.slot, async move { grants.revoke(ask.message.0).await })
     }
 }
 
@@ -200,10 +192,6 @@ impl Handler<Ask<ShowGrants>> for Identity {
 
     fn handle(&mut self, ask: Ask<ShowGrants>, _: &mut Context<Self>) -> Self::Result {
         let grants = Arc::clone(&self.grants);
-        Box::pin(async move {
-            let picture = grants.picture().await;
-            drop(ask.slot);
-            picture
-        })
+        hold(ask.slot, async move { grants.picture().await })
     }
 }

@@ -205,9 +205,18 @@ impl Grants {
                 Ok(())
             }
             IdentityWork::Listed(list) => {
-                let changes = ledger.listed(&list);
+                let changes = ledger.listed(unix_ms(), &list);
+                let lost = changes.iter().filter(|change| change.shelf == Shelf::Held).count();
                 self.commit(&mut ledger, changes).await?;
                 self.tell(judging::Input::Revoked(Box::new(list))).await;
+                if lost > 0 {
+                    tracing::warn!(
+                        lost,
+                        "grants of this node were taken back; ask for an invitation"
+                    );
+                    let network = self.trust().network;
+                    self.credentials(&ledger, &network).await;
+                }
                 Ok(())
             }
         }

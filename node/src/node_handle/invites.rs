@@ -7,7 +7,7 @@ use std::time::Duration;
 use libp2p::PeerId;
 use peerloom_shared::grant::{Chain, Invite, Prefix, Role};
 use peerloom_shared::limits::{AUTH_EXCHANGE_MS, INVITE_ADDRESSES_MAX};
-use peerloom_shared::policy::{Action, Held, Question, Resource, Subject, Trust};
+use peerloom_shared::policy::{Access, Action, Held, Question, Resource, Subject, Trust};
 use peerloom_shared::view::Transport;
 use peerloom_shared::wire::{AuthStatus, room_topic};
 use peerloom_shared::{Multiaddr, defence};
@@ -37,6 +37,8 @@ pub struct Invitation {
 pub struct Joined {
     /// The grant to this node.
     pub chain: Chain,
+    /// What strangers get here from now on.
+    pub access: Access,
     /// Who was reached and took it, if anybody was.
     pub through: Option<PeerId>,
     /// Why nobody was, as the last one tried.
@@ -165,7 +167,7 @@ impl NodeHandle {
         self.leave_again(Some(before)).await;
         reloaded?;
         let text = "entities.toml in the policy folder names another network, or other roots";
-        Err(Failure::new(&codes::GRANT_007, text))
+        Err(Failure::new(&codes::INV_007, text))
     }
 
     /// Whether this node may be taken out of its network: it joined none, and founded none that
@@ -184,7 +186,7 @@ impl NodeHandle {
         }
         let text =
             if joined { "it joined another network before" } else { "it has members of its own" };
-        Err(Failure::new(&codes::GRANT_007, text))
+        Err(Failure::new(&codes::INV_007, text))
     }
 
     async fn leave_again(&self, before: Option<network_file::Before>) {
@@ -201,6 +203,7 @@ impl NodeHandle {
     /// Dials whom the invitation names, until one takes the grant. Nobody there is no failure: the grant
     /// is good, and the mesh may be found another way.
     async fn introduce(&self, invite: &Invite, chain: Chain) -> Result<Joined, Failure> {
+        let access = self.policy.borrow().access();
         let mut trouble = None;
         let mut refused = None;
         for address in invite.addresses() {
@@ -213,17 +216,17 @@ impl NodeHandle {
             };
             match self.taken(reached).await? {
                 Ok(()) => {
-                    return Ok(Joined { chain, through: Some(reached), trouble: None });
+                    return Ok(Joined { chain, access, through: Some(reached), trouble: None });
                 }
                 Err(reason) => refused = Some(reason),
             }
         }
         match refused {
-            None => Ok(Joined { chain, through: None, trouble }),
+            None => Ok(Joined { chain, access, through: None, trouble }),
             Some(reason) => {
                 let id = chain.last().id();
                 self.group()?.identity.ask(DropHeld(id)).await.map_err(of_ask)??;
-                Err(Failure::new(&codes::GRANT_009, reason))
+                Err(Failure::new(&codes::INV_009, reason))
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Facts {
     pub member: bool,
     /// Whether a grant of its own allows this action on this resource.
     pub granted: bool,
+    /// Whether a grant of its own allows this action on anything.
+    pub granted_elsewhere: bool,
     /// Who acts.
     pub principal: EntityUid,
     /// The kind of the principal.
@@ -63,6 +65,7 @@ impl Reader<'_> {
             is_root: false,
             member: false,
             granted: false,
+            granted_elsewhere: false,
             principal: self.names.entity(Kind::LocalUser, "operator")?,
             principal_kind: Kind::LocalUser,
             around: more.to_vec(),
@@ -81,6 +84,7 @@ impl Reader<'_> {
                 facts.member =
                     facts.is_root || question.held.is_member(&self.trust.roots, question.now_ms);
                 facts.granted = self.is_granted(question, facts.path.as_deref());
+                facts.granted_elsewhere = facts.granted || self.is_granted_elsewhere(question);
                 // The address of a relayed peer is its relay's.
                 let own = addr.filter(|_| !is_relayed(question.subject));
                 facts.around.extend(self.roster.around(id, own));
@@ -96,6 +100,12 @@ impl Reader<'_> {
         let Some(path) = path else { return false };
         question.held.valid_at(question.now_ms).any(|rights| {
             self.counts(rights, question.resource) && rights.allows(question.action, path)
+        })
+    }
+
+    fn is_granted_elsewhere(&self, question: &Question<'_>) -> bool {
+        question.held.valid_at(question.now_ms).any(|rights| {
+            self.counts(rights, question.resource) && rights.actions().contains(question.action)
         })
     }
 
@@ -148,7 +158,7 @@ impl Reader<'_> {
         type Value = RestrictedExpression;
         let text = |text: &str| Value::new_string(text.to_owned());
         let path = if is_relayed(question.subject) { "relayed" } else { "direct" };
-        let mut pairs = Vec::with_capacity(7);
+        let mut pairs = Vec::with_capacity(8);
         let mut tell = |name: &str, value: &dyn Fn() -> Value| {
             if slice.looks.at(name) {
                 pairs.push((name.to_owned(), value()));
@@ -161,6 +171,7 @@ impl Reader<'_> {
         tell("is_root", &|| Value::new_bool(facts.is_root));
         tell("member", &|| Value::new_bool(facts.member));
         tell("granted", &|| Value::new_bool(facts.granted));
+        tell("granted_elsewhere", &|| Value::new_bool(facts.granted_elsewhere));
         tell("grants", &|| Value::new_set(self.grants(question).iter().map(|it| text(it))));
         pairs
     }

@@ -217,7 +217,7 @@ fn lists_that_peers_bring_are_handed_out_to_be_kept_and_only_then_count() {
     let mut forged = list.encode();
     *forged.last_mut().unwrap() ^= 1;
     let brings = |lists: Vec<Vec<u8>>| AuthRequest { lists, ..request(trust().network, vec![]) };
-    let mut listed = |auth: &mut Judging, now: Now, request: AuthRequest| {
+    let listed = |auth: &mut Judging, now: Now, request: AuthRequest| {
         let source = Group::V4([10, 0, 3]);
         let request = Box::new(request);
         auth.handle(now, Input::Asked { ticket: 1, peer: peer(3), source, request });

@@ -3,6 +3,7 @@
 //! Not here: verifying (`crate::auth`), what follows from it for connections (`driver`), pages: they hold
 //! no grants yet.
 
+mod allowed;
 mod handler;
 
 use std::collections::VecDeque;
@@ -26,14 +27,12 @@ use super::clock::Clock;
 use super::judge::Judge;
 use super::table::Table;
 use super::work::IdentityWork;
-use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL};
 use crate::auth::{Allowance, Failure, Showing, showing};
 use crate::auth::{Judging, judging};
 use crate::defence::group::Group;
-use crate::grant::Prefix;
 use crate::grant::{ActionSet, Chain};
 use crate::machine::Machine as _;
-use crate::policy::{Action, Class, Held, Resource, Subject};
+use crate::policy::Class;
 use crate::time::Mono;
 use crate::wire::{AuthAnswer, AuthRequest, AuthStatus, WireError};
 
@@ -248,22 +247,6 @@ impl Behaviour {
         });
     }
 
-    /// The actions that the peer may do to something.
-    fn allowed(&self, peer: PeerId, connection: ConnectionId) -> ActionSet {
-        let who = self.connections.get(connection).map_or_else(
-            || Subject::author(peer),
-            |connection| Subject::connected(peer, &connection.remote),
-        );
-        let held = self.judge.holdings().of(&peer);
-        let things = things(self.local, &held);
-        Action::ALL
-            .into_iter()
-            .filter(|action| {
-                things.iter().any(|thing| self.judge.would_allow(&who, *action, thing))
-            })
-            .collect()
-    }
-
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
         let connection = self.of(peer).next().map(|(id, _)| id);
         if let (Ok(answer), Some(connection)) = (&answer, connection)
@@ -324,24 +307,6 @@ impl Behaviour {
         let all = self.connections.iter();
         all.filter(move |(_, one)| one.peer == peer)
     }
-}
-
-/// Things to ask the judge about: one of each kind, and what the peer's grants are about.
-fn things(local: PeerId, held: &Held) -> Vec<Resource> {
-    let mut things = vec![
-        Resource::Node,
-        Resource::Protocol(GOSSIP_PROTOCOL.to_owned()),
-        Resource::Protocol(KAD_PROTOCOL.to_owned()),
-        Resource::Relay(local),
-        Resource::Key(Vec::new()),
-        Resource::Topic(String::new()),
-        Resource::Content(String::new()),
-        Resource::Mailbox(local),
-        Resource::Route(local),
-        Resource::Admin,
-    ];
-    things.extend(held.rights.iter().map(|rights| rights.prefix()).filter_map(Prefix::resource));
-    things
 }
 
 impl NetworkBehaviour for Behaviour {

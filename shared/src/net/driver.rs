@@ -218,6 +218,7 @@ impl Driver {
         let behaviour = self.swarm.behaviour_mut();
         match event {
             auth::Event::Proven(peer) => {
+                behaviour.gate.settle(&peer);
                 behaviour.rejudge(&peer);
                 let mut open = self.state.connections.values().filter(|one| one.peer == peer);
                 if open.any(|one| behaviour.gate.is_unwanted(one)) {
@@ -247,6 +248,7 @@ impl Driver {
         #[cfg(not(target_arch = "wasm32"))]
         behaviour.auth.policy_changed();
         for peer in peers {
+            behaviour.gate.settle(&peer);
             behaviour.rejudge(&peer);
         }
         self.rejudge();
@@ -272,6 +274,10 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        let strangers = self.swarm.behaviour().gate.strangers();
+        // Whoever is on its way out waits no more.
+        self.state.strangers =
+            strangers.into_iter().filter(|peer| self.state.is_connected(peer)).collect();
         self.published.send_if_modified(|current| {
             let changed = **current != self.state;
             if changed {

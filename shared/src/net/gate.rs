@@ -147,6 +147,25 @@ impl Gate {
         Ok(())
     }
 
+    /// A peer may have proven by now that it may stay.
+    pub fn settle(&mut self, peer: &PeerId) {
+        let Some(at) = self.probation.iter().position(|waiting| waiting.peer == *peer) else {
+            return;
+        };
+        let admitted = self.probation.get(at).is_some_and(|waiting| {
+            self.admit(waiting.peer, &waiting.remote, Action::ConnectIn).is_ok()
+        });
+        if admitted {
+            self.probation.swap_remove(at);
+        }
+    }
+
+    /// Those who have some seconds left to prove it.
+    #[must_use]
+    pub fn strangers(&self) -> std::collections::BTreeSet<PeerId> {
+        self.probation.iter().map(|waiting| waiting.peer).collect()
+    }
+
     fn waits(&self, peer: &PeerId) -> bool {
         self.probation.iter().any(|waiting| waiting.peer == *peer)
     }

@@ -9,7 +9,8 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::address;
 use crate::auth::Allowance;
-use crate::view::{self, Direction, Path, PeerKind};
+use crate::policy::Action;
+use crate::view::{self, Direction, Path, PeerKind, Standing};
 
 /// One open connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct NetState {
     pub external: BTreeSet<Multiaddr>,
     /// Open connections by number.
     pub connections: BTreeMap<u64, Connection>,
+    /// Connected peers that have not shown yet why they may stay.
+    pub strangers: BTreeSet<PeerId>,
     /// What connected peers said about themselves.
     pub identities: BTreeMap<PeerId, Arc<Identity>>,
     /// Last round-trip time of connected peers, in microseconds.
@@ -79,6 +82,7 @@ impl NetState {
             listen: BTreeSet::new(),
             external: BTreeSet::new(),
             connections: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             identities: BTreeMap::new(),
             rtt_us: BTreeMap::new(),
             reservations: BTreeSet::new(),
@@ -161,6 +165,17 @@ impl NetState {
         peers.into_iter().map(|(peer, connections)| self.peer(peer, connections)).collect()
     }
 
+    fn standing(&self, peer: &PeerId) -> Standing {
+        let allowance = self.identities.get(peer).and_then(|peer| peer.allowance.as_ref());
+        if self.strangers.contains(peer) {
+            Standing::Stranger
+        } else if allowance.is_some_and(|here| !here.allowed.contains(Action::ConnectIn)) {
+            Standing::Refuses
+        } else {
+            Standing::Full
+        }
+    }
+
     fn peer(&self, peer: PeerId, connections: Vec<view::ConnectionInfo>) -> view::PeerInfo {
         let agent = self.identities.get(&peer).map(|identity| identity.agent.clone());
         let kind = match agent.as_deref() {
@@ -180,6 +195,7 @@ impl NetState {
             }),
             path: if direct { Path::Direct } else { Path::Relayed },
             connections,
+            standing: self.standing(&peer),
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct JoinedInfo {
     pub schema: String,
     /// The grant.
     pub grant: HeldInfo,
+    /// What strangers get at this node from now on.
+    pub policy: String,
     /// Who was reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
@@ -202,6 +204,7 @@ impl From<Joined> for JoinedInfo {
         Self {
             schema: "peerloom/joined/1".to_owned(),
             grant: HeldInfo::of(&joined.chain, true),
+            policy: joined.access.name().to_owned(),
             through: joined.through.map(|peer| peer.to_string()),
             trouble: joined.trouble,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use peerloom_shared::view::{
-    Health, Member, Message, Path, PeerEvent, PeerInfo, PeerKind, RoomInfo, Status,
+    Health, Member, Message, Path, PeerEvent, PeerInfo, PeerKind, RoomInfo, Standing, Status,
 };
 use peerloom_shared::{Multiaddr, PeerId};
 use serde_json::{Value, json};
@@ -74,6 +74,7 @@ impl FakeNode {
             rtt_ms: Some(1.5),
             path: Path::Direct,
             connections: Vec::new(),
+            standing: Standing::Full,
         };
         let peers: Vec<PeerInfo> = inner.peers.iter().map(info).collect();
         Status {
@@ -254,11 +255,11 @@ impl NodeApi for FakeNode {
     }
 
     fn revoke(&self, _: Removal) -> Answer<'_, ()> {
-        answer(Err(ApiError::new(&codes::GRANT_006, "nothing was given")))
+        answer(Err(ApiError::new(&codes::INV_006, "nothing was given")))
     }
 
     fn accept(&self, link: String) -> Answer<'_, JoinedInfo> {
-        answer(Err(ApiError::new(&codes::GRANT_001, link)))
+        answer(Err(ApiError::new(&codes::INV_001, link)))
     }
 
     fn find_peer(&self, peer: PeerId) -> Answer<'_, FoundPeer> {

@@ -54,14 +54,14 @@ impl Coded for GrantsError {
     fn code(&self) -> &'static Code {
         match self {
             Self::Invite(InviteError::Expired { .. } | InviteError::NotYet { .. }) => {
-                &codes::GRANT_002
+                &codes::INV_002
             }
-            Self::Invite(InviteError::TooLong { .. } | InviteError::BadPage) => &codes::GRANT_005,
-            Self::Invite(_) => &codes::GRANT_001,
-            Self::MayNotInvite => &codes::GRANT_003,
-            Self::MoreThanHeld { .. } => &codes::GRANT_004,
-            Self::NotGiven => &codes::GRANT_006,
-            Self::Full { .. } => &codes::GRANT_008,
+            Self::Invite(InviteError::TooLong { .. } | InviteError::BadPage) => &codes::INV_005,
+            Self::Invite(_) => &codes::INV_001,
+            Self::MayNotInvite => &codes::INV_003,
+            Self::MoreThanHeld { .. } => &codes::INV_004,
+            Self::NotGiven => &codes::INV_006,
+            Self::Full { .. } => &codes::INV_008,
             Self::List(_) | Self::Chance(_) => &codes::NODE_006,
             Self::Store(error) => error.code(),
             Self::Gone => &codes::NODE_003,

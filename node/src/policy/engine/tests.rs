@@ -234,6 +234,9 @@ fn cell(set: &PolicySet, column: &str, action: Action, resource: &Resource) -> c
         _ => (2, Held::default()),
     };
     let subject = if column == "local" { Subject::Local } else { Subject::author(peer(seed)) };
+    // As everybody's holdings have: what was decided for one column must not serve another.
+    let version = COLUMNS.iter().position(|known| *known == column).expect("a column") as u64;
+    let held = Held { version: version + 100, ..held };
     let question = Question { subject: &subject, action, resource, held: &held, now_ms: NOW };
     letter(&set.authorize(&question))
 }

@@ -28,6 +28,11 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// What was found; the rest follows from who shows it and when.
+    const fn new(class: Class, chains: Vec<Chain>, rights: Vec<Arc<Rights>>) -> Self {
+        Self { class, chains, rights, is_root: false, ends_ms: None }
+    }
+
     /// Whether the holder may do the same by both.
     fn gives_as(&self, other: &Self) -> bool {
         self.class == other.class && self.is_root == other.is_root && self.rights == other.rights
@@ -69,7 +74,7 @@ impl Judging {
         // Too busy to look is no reason to forget what was proven.
         let keep = refusal == Some(Refusal::Busy) && chains.is_empty();
         if !keep {
-            self.hold(now, peer, request.class, chains, rights);
+            self.hold(now, peer, Shown::new(request.class, chains, rights));
         }
         // Behind the grants, because whose lists matter is known by them.
         self.offered(now, &source, &request.lists);
@@ -173,19 +178,12 @@ impl Judging {
     }
 
     /// Takes over what a peer's chains give now, and tells of it when that is something else than before.
-    fn hold(
-        &mut self,
-        now: Now,
-        peer: PeerId,
-        class: Class,
-        chains: Vec<Chain>,
-        rights: Vec<Arc<Rights>>,
-    ) {
-        let is_root = Key::of_peer(&peer).is_some_and(|key| self.trust.roots.contains(&key));
-        let held = Held { version: 0, class, is_root, rights: rights.as_slice().into() };
-        let ends_ms = held.changes_ms(now.unix_ms);
-        self.next_end_ms = self.next_end_ms.into_iter().chain(ends_ms).min();
-        let shown = Shown { class, chains, rights, is_root, ends_ms };
+    fn hold(&mut self, now: Now, peer: PeerId, mut shown: Shown) {
+        shown.is_root = Key::of_peer(&peer).is_some_and(|key| self.trust.roots.contains(&key));
+        let Shown { class, is_root, .. } = shown;
+        let held = Held { version: 0, class, is_root, rights: shown.rights.as_slice().into() };
+        shown.ends_ms = held.changes_ms(now.unix_ms);
+        self.next_end_ms = self.next_end_ms.into_iter().chain(shown.ends_ms).min();
         let same = self.shown.get(&peer).is_some_and(|before| before.gives_as(&shown));
         self.shown.insert(peer, shown);
         if !same {
@@ -221,7 +219,7 @@ impl Judging {
             }
             kept.push(chain);
         }
-        self.hold(now, peer, class, kept, rights);
+        self.hold(now, peer, Shown::new(class, kept, rights));
     }
 
     /// What this peer verifies with.
