@@ -217,7 +217,7 @@ pub const BOOK_BATCH_MAX: usize = 256;
 pub const DIAL_ASK_MS: u64 = DIAL_MS + 2_000;
 /// How long a peer that was just dialled may take to introduce itself before it counts as connected all
 /// the same, in ms.
-pub const DIAL_SETTLE_MS: u64 = 2_000;
+pub const DIAL_SETTLE_MS: u64 = 5_000;
 /// Deadline of a lookup asked of the routing actor, in ms: the query's own and a moment.
 pub const LOOKUP_ASK_MS: u64 = QUERY_MS + 2_000;
 /// An address book entry not seen for so long, in ms, is dropped: 30 days.
