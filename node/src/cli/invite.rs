@@ -3,9 +3,8 @@
 //! Not here: accepting one (`join`), what was granted through one (`grant`).
 
 use clap::{Args, Subcommand};
+use fast_qr::{ECL, QRBuilder};
 use peerloom_shared::grant::Role;
-use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -128,16 +127,13 @@ fn create(session: &Session, args: CreateArgs) -> Outcome {
     Ok(Exit::DONE)
 }
 
-/// The link in two rows of modules a line, dark on light whatever the terminal's colours are.
+/// The link as half blocks, two rows of modules a line, light where a terminal is dark.
 fn drawn(link: &str) -> Result<String, Failure> {
-    let code = QrCode::with_error_correction_level(link, EcLevel::L)
+    let code = QRBuilder::new(link)
+        .ecl(ECL::L)
+        .build()
         .map_err(|error| Failure::new(&codes::INV_005, error.to_string()))?;
-    Ok(code
-        .render::<Dense1x2>()
-        .dark_color(Dense1x2::Light)
-        .light_color(Dense1x2::Dark)
-        .quiet_zone(true)
-        .build())
+    Ok(code.to_str())
 }
 
 /// The beginning of an id that people read.
