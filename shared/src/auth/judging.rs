@@ -4,7 +4,7 @@
 
 mod shown;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use libp2p_identity::PeerId;
@@ -16,6 +16,7 @@ use crate::defence::group::Group;
 use crate::grant::{Chain, ChainCache, GrantId, Key, RevocationList, Revocations, Rights};
 use crate::limits::{GRANT_COUNTED_MAX, HELD_PEERS_MAX};
 use crate::machine::Machine;
+use crate::ordered::BTreeSet;
 use crate::policy::{Access, Held, Trust};
 use crate::time::{Mono, Now};
 use crate::wire::{AuthRequest, AuthStatus};
