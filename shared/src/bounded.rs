@@ -2,8 +2,9 @@
 //! Invariant: `len() <= capacity()` at all times, and what is pushed out is handed back.
 //! Not here: capacities; they live in `limits`.
 
+use crate::ordered::BTreeMap;
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// An ordered map that forgets the entry that was longest untouched when a new key finds it full.
 /// [`insert`](Self::insert), [`get_mut`](Self::get_mut) and [`touch`](Self::touch) touch an entry;

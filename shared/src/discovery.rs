@@ -13,7 +13,7 @@ mod links;
 mod peers;
 mod upgrade;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -34,6 +34,7 @@ use crate::limits::{
     DIALS_MAX, FORWARDER_BURST, FORWARDER_RATE_PER_S, PEER_STABLE_MS, RATE_KEYS_MAX, SLEPT_MS,
 };
 use crate::machine::Machine;
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::time::{Mono, Now};
 use crate::view;
 use crate::{Multiaddr, PeerId};

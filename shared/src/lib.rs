@@ -13,6 +13,7 @@ pub mod limits;
 pub mod machine;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod ordered;
 pub mod policy;
 pub mod pubsub;
 pub mod routing;

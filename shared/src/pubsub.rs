@@ -14,7 +14,7 @@ mod pending;
 mod rooms;
 mod seen;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use libp2p_identity::PeerId;
 use rand::rngs::SmallRng;
@@ -27,6 +27,7 @@ use self::rooms::{Presence, Room, State};
 use crate::defence::rate::Buckets;
 use crate::limits::{ASK_MS, CHAT_TEXT_BYTES_MAX, ROOMS_MAX, SAY_BURST, SAY_RATE_PER_S};
 use crate::machine::Machine;
+use crate::ordered::BTreeMap;
 use crate::time::{Mono, Now};
 use crate::view::{Message, PeerEvent, RoomInfo};
 use crate::wire::text::{clean_name, clean_text};

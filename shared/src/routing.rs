@@ -7,7 +7,7 @@ mod error;
 mod io;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 pub use self::error::RoutingError;
 pub use self::io::{Ask, Found, Input, Miss, Output};
@@ -19,6 +19,7 @@ use crate::limits::{
     REFRESH_EVERY_MS,
 };
 use crate::machine::Machine;
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::time::{Mono, Now};
 
 /// How this peer routes.

@@ -7,7 +7,7 @@ mod io;
 mod listeners;
 mod relays;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -19,6 +19,7 @@ use self::relays::Relays;
 use crate::defence::address::Parts;
 use crate::limits::RELAY_CANDIDATES_MAX;
 use crate::machine::Machine;
+use crate::ordered::BTreeMap;
 use crate::time::{Mono, Now};
 use crate::{Multiaddr, PeerId};
 

@@ -10,7 +10,7 @@ mod outbox;
 mod timer;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::state::{Change, NetState, changes};
 use peerloom_shared::net::work::{PubsubWork, RoutingWork};
 use peerloom_shared::net::{NetHandle, Works, perceive};
+use peerloom_shared::ordered::{BTreeMap, BTreeSet};
 use peerloom_shared::pubsub::{Answer, PubsubError};
 use peerloom_shared::wire::{RoomName, UC_DISCOVERY_TOPIC};
 use peerloom_shared::{discovery, pubsub, routing, transport};

@@ -5,7 +5,7 @@
 mod lists;
 mod shown;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use libp2p_identity::PeerId;
@@ -18,6 +18,7 @@ use crate::defence::group::Group;
 use crate::grant::{Chain, ChainCache, GrantId, Key, Revocations, Rights, SignedList};
 use crate::limits::{GRANT_COUNTED_MAX, HELD_PEERS_MAX};
 use crate::machine::Machine;
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::policy::{Access, Held, Trust};
 use crate::time::{Mono, Now};
 use crate::wire::{AuthRequest, AuthStatus};

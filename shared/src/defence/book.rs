@@ -4,6 +4,7 @@
 
 mod entry;
 
+// Trees in pages too: lists of this length, with entries of this size, would take long to load.
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt as _;

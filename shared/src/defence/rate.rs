@@ -2,8 +2,7 @@
 //! Invariant: a key never gets more than `burst + rate * t`, and the table never outgrows its capacity.
 //! Not here: what happens to work that is refused; callers count and ignore it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::time::Mono;
 
 /// What one token weighs, in ticks. A bucket gains `rate_per_s` ticks each millisecond, so all sums

@@ -52,7 +52,7 @@ pub(super) fn usable(
         }
     }
     direct.append(&mut circuits);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = crate::ordered::BTreeSet::new();
     direct.retain(|address| seen.insert(address.to_vec()));
     direct
 }

@@ -2,8 +2,7 @@
 //! Invariant: a peer is here exactly as long as it has a connection.
 //! Not here: opening or closing any.
 
-use std::collections::BTreeMap;
-
+use crate::ordered::BTreeMap;
 use crate::time::Mono;
 use crate::{Multiaddr, PeerId};
 
@@ -103,7 +102,7 @@ impl Peers {
     }
 
     /// Peers to which we opened a connection.
-    pub(super) fn outbound(&self) -> std::collections::BTreeSet<PeerId> {
+    pub(super) fn outbound(&self) -> crate::ordered::BTreeSet<PeerId> {
         self.connections.values().filter(|c| c.outbound).map(|c| c.peer).collect()
     }
 }

@@ -3,15 +3,14 @@
 //! Not here: whether and when to dial (`discovery` machine).
 
 #[cfg(not(target_arch = "wasm32"))]
-use std::collections::BTreeMap;
-
-#[cfg(not(target_arch = "wasm32"))]
 use libp2p::{Multiaddr, PeerId, mdns};
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::{address, driver::Driver, work::DiscoveryWork};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::limits::ADDRESSES_MAX;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::ordered::BTreeMap;
 
 #[cfg(not(target_arch = "wasm32"))]
 impl Driver {

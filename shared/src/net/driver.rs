@@ -3,7 +3,7 @@
 //! three outputs (reply, state, work) cannot block.
 //! Not here: decisions (machines), permission (`NetHandle` and the gate), transports (shells).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -31,6 +31,7 @@ use super::routing::Query;
 use super::state::NetState;
 use super::work::{Lanes, Works, lanes};
 use crate::limits::{COMMANDS_MAX, DRIVER_DRAIN_MS};
+use crate::ordered::BTreeMap;
 use crate::policy::{Action, Permit, Resource};
 
 /// Why the Driver ended.
@@ -71,7 +72,7 @@ pub struct Driver {
     pub(super) confirm_listen: bool,
     pub(super) circuits: BTreeMap<PeerId, ListenerId>,
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) carried: std::collections::BTreeSet<(PeerId, PeerId)>,
+    pub(super) carried: crate::ordered::BTreeSet<(PeerId, PeerId)>,
     next_number: u64,
     commands: mpsc::Receiver<NetCommand>,
     published: watch::Sender<Arc<NetState>>,
@@ -125,7 +126,7 @@ impl Driver {
             confirm_listen,
             circuits: BTreeMap::new(),
             #[cfg(not(target_arch = "wasm32"))]
-            carried: std::collections::BTreeSet::new(),
+            carried: crate::ordered::BTreeSet::new(),
             next_number: 0,
             commands,
             published,
@@ -242,7 +243,7 @@ impl Driver {
 
     /// New rules are in force: closes what they no longer allow, opens what they allow now.
     fn rules_changed(&mut self) {
-        let peers: std::collections::BTreeSet<_> =
+        let peers: crate::ordered::BTreeSet<_> =
             self.state.connections.values().map(|open| open.peer).collect();
         let behaviour = self.swarm.behaviour_mut();
         #[cfg(not(target_arch = "wasm32"))]

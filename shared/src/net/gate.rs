@@ -25,6 +25,7 @@ use super::judge::Judge;
 use super::state::{Connection, NetState};
 use crate::bounded::BoundedMap;
 use crate::limits::{PROBATION_MAX, PROBATION_MS, QUARANTINE_MAX};
+use crate::ordered::BTreeSet;
 use crate::policy::{Action, Denial, Resource, Subject};
 
 /// Why the gate refused a connection.
@@ -162,7 +163,7 @@ impl Gate {
 
     /// Those who have some seconds left to prove it.
     #[must_use]
-    pub fn strangers(&self) -> std::collections::BTreeSet<PeerId> {
+    pub fn strangers(&self) -> BTreeSet<PeerId> {
         self.probation.iter().map(|waiting| waiting.peer).collect()
     }
 

@@ -91,7 +91,7 @@ pub fn by_discovery(state: &NetState, change: &Change) -> Option<discovery::Inpu
             Some(discovery::Input::OurAddresses(state.external.iter().cloned().collect()))
         }
         Change::Follows { topic, .. } if topic == UC_DISCOVERY_TOPIC => {
-            let listeners = state.topics.get(topic).map_or(0, std::collections::BTreeSet::len);
+            let listeners = state.topics.get(topic).map_or(0, crate::ordered::BTreeSet::len);
             Some(discovery::Input::DiscoveryPeers(listeners))
         }
         Change::Gone(_)

@@ -8,7 +8,7 @@
 
 mod handler;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::limits::{
     PING_BROWSER_EVERY_MS, PING_BROWSER_FAILURES_MAX, PING_BROWSER_TIMEOUT_MS, PING_EVERY_MS,
     PING_FAILURES_MAX, PING_TIMEOUT_MS,
 };
+use crate::ordered::{BTreeMap, BTreeSet};
 
 /// The protocol's id (libp2p ping specification).
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");

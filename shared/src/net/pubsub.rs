@@ -151,7 +151,7 @@ impl Driver {
     /// Forgets a topic that neither we nor any neighbour listens to.
     fn forget_empty(&mut self, topic: &str) {
         let ours = self.gossip().topics().any(|hash| hash.as_str() == topic);
-        if !ours && self.state.topics.get(topic).is_some_and(std::collections::BTreeSet::is_empty) {
+        if !ours && self.state.topics.get(topic).is_some_and(crate::ordered::BTreeSet::is_empty) {
             self.state.topics.remove(topic);
         }
     }

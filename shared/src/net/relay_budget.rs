@@ -2,8 +2,6 @@
 //! Invariant: the policy is asked first; no group of addresses takes all slots.
 //! Not here: total numbers, bytes and times (libp2p's relay counts those).
 
-use std::collections::BTreeMap;
-
 use libp2p::{Multiaddr, PeerId, relay};
 use web_time::Instant;
 
@@ -17,6 +15,7 @@ use crate::limits::{
     RATE_KEYS_MAX, RESERVATION_MS, RESERVATIONS_MAX, RESERVATIONS_PER_GROUP_MAX,
     RESERVATIONS_PER_PEER_MAX, RESERVATIONS_RELAY_MAX,
 };
+use crate::ordered::BTreeMap;
 use crate::policy::{Action, Resource, Subject};
 
 /// Slots of the last hour, by group. libp2p renews a slot by asking again, so a peer that already

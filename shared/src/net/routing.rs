@@ -2,8 +2,6 @@
 //! Invariant: a query whose caller has left is ended; nothing offered by others is stored unasked.
 //! Not here: whom to admit to the table and when to refresh (`routing` machine).
 
-use std::collections::BTreeSet;
-
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore as _;
 use libp2p::kad::{self, Quorum, Record};
@@ -15,6 +13,7 @@ use super::handle::NetError;
 use super::transport::answer;
 use super::work::{Offer, RoutingWork};
 use crate::limits::{PROVIDERS_PER_KEY_MAX, RECORD_BYTES_MAX, RECORD_KEY_BYTES_MAX};
+use crate::ordered::BTreeSet;
 use crate::policy::{Action, Permit, Resource};
 use crate::routing::{Ask, Found};
 

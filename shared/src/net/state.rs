@@ -2,13 +2,13 @@
 //! Invariant: published whole and immutable; a reader that sleeps sees the newest, never a queue.
 //! Not here: rooms and links, which belong to their machines.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
 
 use super::address;
 use crate::auth::Allowance;
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::policy::Action;
 use crate::view::{self, Direction, Path, PeerKind, Standing};
 

@@ -2,7 +2,6 @@
 //! Invariant: every reply is answered exactly once, also when its connection never comes.
 //! Not here: which address to try when (`transport` and `discovery` machines).
 
-use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ use super::state::{Connection, Identity};
 use super::work::TransportWork;
 use super::{KAD_PROTOCOL, address, ping};
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, REMOTE_TEXT_CHARS_MAX};
+use crate::ordered::BTreeSet;
 use crate::policy::{Action, Permit, Resource};
 use crate::wire::text::clean_label;
 

@@ -3,7 +3,6 @@
 //! Not here: files and their syntax; the shell parses and swaps snapshots.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::{
     Trust, Verdict,
 };
 use crate::limits::POLICY_RULES_MAX;
+use crate::ordered::BTreeSet;
 
 const DENY_PEERS: &str = "deny.peers";
 const DENY_NETS: &str = "deny.nets";

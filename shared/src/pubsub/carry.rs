@@ -2,11 +2,10 @@
 //! Invariant: a bounded number of topics, each followed only while a neighbour follows it.
 //! Not here: rooms that we are in ourselves.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use libp2p_identity::PeerId;
 
 use crate::limits::{CARRIED_FOLLOWERS_MAX, CARRIED_PER_PEER_MAX, CARRIED_TOPICS_MAX};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 /// What to do about a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 //! Invariant: the reasons are a closed list, so the counts are as long as that list at most.
 //! Not here: the judging.
 
-use std::collections::BTreeMap;
-
 use super::Acceptance;
+use crate::ordered::BTreeMap;
 
 /// Why an arrival was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,11 +3,10 @@
 //! cannot push out who is there.
 //! Not here: ourselves; what counts as being heard.
 
-use std::collections::BTreeMap;
-
 use libp2p_identity::PeerId;
 
 use crate::limits::ROOM_MEMBERS_MAX;
+use crate::ordered::BTreeMap;
 use crate::time::{Mono, Now};
 use crate::view;
 

@@ -2,9 +2,8 @@
 //! Invariant: a ticket waits once, comes out once, and never waits longer than its deadline.
 //! Not here: the answers.
 
-use std::collections::BTreeMap;
-
 use crate::limits::PUBSUB_PENDING_MAX;
+use crate::ordered::BTreeMap;
 use crate::time::Mono;
 use crate::wire::RoomName;
 

@@ -2,12 +2,13 @@
 //! Invariant: nothing is admitted twice while it is remembered; memory is bounded whoever writes.
 //! Not here: gossipsub's own cache, which goes by wire id.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
 use crate::limits::{CLOCK_TOLERANCE_MS, COUNTER_WINDOW_WORDS, SEEN_MAX};
+use crate::ordered::BTreeSet;
 use crate::time::Mono;
 
 /// Bits of one word of a window.

@@ -2,14 +2,13 @@
 //! Invariant: at most [`TABLE_PER_GROUP_MAX`] peers of one group, and [`TABLE_MAX`] in all.
 //! Not here: buckets and distances (libp2p's Kademlia).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::defence::address::without_peer;
 use crate::defence::group::Group;
 use crate::defence::scope::{Scope, acceptable};
 use crate::limits::{
     ADDRESSES_MAX, ANNOUNCEMENT_ADDRESSES_MAX, TABLE_AWAY_MS, TABLE_MAX, TABLE_PER_GROUP_MAX,
 };
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::time::Mono;
 use crate::{Multiaddr, PeerId};
 

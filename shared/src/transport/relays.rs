@@ -2,8 +2,6 @@
 //! Invariant: as many reservations are held or asked for as are wanted and candidates allow.
 //! Not here: connecting to relays (discovery).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use multiaddr::Protocol;
 use rand::rngs::SmallRng;
 
@@ -13,6 +11,7 @@ use crate::defence::group::Group;
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, BACKOFF_RELAY_MAX_MS, RELAY_CANDIDATES_MAX, RESERVE_MS,
 };
+use crate::ordered::{BTreeMap, BTreeSet};
 use crate::time::Mono;
 use crate::{Multiaddr, PeerId};
 

@@ -3,7 +3,6 @@
 //! costs a peer nothing but time, so no failure here is reported.
 //! Not here: what is worth keeping (the discovery machine).
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use js_sys::{Array, Uint8Array};
 use peerloom_shared::PeerId;
 use peerloom_shared::defence::book::BookEntry;
 use peerloom_shared::limits::{BOOK_MAX, STORAGE_MS};
+use peerloom_shared::ordered::BTreeMap;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbTransactionMode;
 

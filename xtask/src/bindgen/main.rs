@@ -68,11 +68,11 @@ fn bind(wasm: &Path, out: &Path, wasm_opt: Option<&Path>) -> Result<(), String> 
     Ok(())
 }
 
-/// Takes out what is never called, merges functions that are alike to the last instruction until none are left, sorts the others by
-/// name, so that copies of one generic function stand together and compress well (7 % of the gzip
-/// size), and then drops the names. All only now: wasm-bindgen itself reads sections that an earlier
-/// strip would have removed. Optimising for size would rename and mix the functions, and the result
-/// compresses worse.
+/// Takes out what is never called, merges functions that are alike to the last instruction until
+/// none are left, sorts the others by name, so that copies of one generic function stand together
+/// and compress well (7 % of the gzip size), and then drops the names. All only now: wasm-bindgen
+/// itself reads sections that an earlier strip would have removed. Optimising for size would rename
+/// and mix the functions, and the result compresses worse; of its passes those are here that do not.
 fn shrink(module: &Path, wasm_opt: &Path) -> Result<(), String> {
     let snipped = snip::snip(&read(module)?)?;
     std::fs::write(module, snipped)
@@ -83,6 +83,9 @@ fn shrink(module: &Path, wasm_opt: &Path) -> Result<(), String> {
     // Each round makes callers alike whose callees were merged before.
     command.args([MERGE; MERGE_ROUNDS]).args(["--remove-unused-names", "--vacuum", MERGE, MERGE]);
     command.args(["--precompute", "--optimize-instructions", "--vacuum", MERGE, MERGE, MERGE]);
+    // What is set twice, passed for nothing, or set to be read once.
+    command.args(["--rse", "--vacuum", MERGE, MERGE, "--dae-optimizing", "--vacuum", MERGE, MERGE]);
+    command.args(["--simplify-locals-nostructure", "--rse", "--vacuum", MERGE, MERGE, MERGE]);
     command.args([
         "--remove-unused-module-elements",
         "--reorder-functions-by-name",

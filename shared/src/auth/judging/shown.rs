@@ -134,7 +134,7 @@ impl Judging {
         if known.is_some_and(|holders| holders.contains(&holder)) {
             return Ok(());
         }
-        let used = known.map_or(0, std::collections::BTreeSet::len);
+        let used = known.map_or(0, crate::ordered::BTreeSet::len);
         if used >= usize::from(limit.max_uses) || used >= GRANT_HOLDERS_MAX {
             return Err(Refusal::UsedUp { link: place, max: limit.max_uses });
         }

@@ -2,12 +2,11 @@
 //! Invariant: only lists of followed issuers are kept; a list hits nothing that its issuer is not above.
 //! Not here: the format of a list (`list`).
 
-use std::collections::BTreeMap;
-
 use super::super::body::NetworkId;
 use super::super::{Audience, Chain, Field, GrantId, Key};
 use super::{Reason, RevocationError, RevocationList, SignedList, Target};
 use crate::limits::{CLOCK_TOLERANCE_MS, REVOCATION_ISSUERS_MAX, REVOCATION_STALE_MS};
+use crate::ordered::BTreeMap;
 
 /// A link that was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,6 @@
 //! Invariant: at most 700 entries in rising order, one for each target, so a list has one encoding.
 //! Not here: which lists are known (`known`).
 
-use std::collections::BTreeMap;
-
 use super::super::body::NetworkId;
 use super::super::key::{KeyFault, message, sign};
 use super::super::read::Reader;
@@ -12,6 +10,7 @@ use super::RevocationError;
 use crate::limits::{
     CLOCK_TOLERANCE_MS, GRANT_LIFE_MS_MAX, REVOCATION_ENTRIES_MAX, REVOCATION_LIST_BYTES_MAX,
 };
+use crate::ordered::BTreeMap;
 
 /// What stands before the signed bytes of a list.
 pub(crate) const DOMAIN: &[u8] = b"peerloom-revocations-v1:";
