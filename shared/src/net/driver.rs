@@ -18,13 +18,10 @@ use tokio::sync::{mpsc, watch};
 #[cfg(target_arch = "wasm32")]
 use web_time::Instant;
 
-#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::clock::instant;
-#[cfg(not(target_arch = "wasm32"))]
-use super::command::AuthCommand;
-use super::command::{GateCommand, NetCommand, Reply};
+use super::command::{AuthCommand, GateCommand, NetCommand, Reply};
 use super::handle::{NetError, NetHandle};
 use super::judge::Judge;
 use super::routing::Query;
@@ -168,7 +165,6 @@ impl Driver {
                     self.hang_up(peer);
                 }
             }
-            #[cfg(not(target_arch = "wasm32"))]
             NetCommand::Auth(AuthCommand::Tell { permit, told }) => {
                 if redeem(permit, Action::AdminWrite, &Resource::Admin).is_ok() {
                     self.swarm.behaviour_mut().auth.tell(*told);
@@ -193,7 +189,6 @@ impl Driver {
         match event {
             BehaviourEvent::Identify(event) => self.lift_identify(event),
             BehaviourEvent::Ping(event) => self.lift_ping(event),
-            #[cfg(not(target_arch = "wasm32"))]
             BehaviourEvent::Auth(event) => self.lift_auth(event),
             BehaviourEvent::Gossip(event) => self.lift_pubsub(event),
             BehaviourEvent::Kad(event) => self.lift_routing(event),
@@ -214,7 +209,6 @@ impl Driver {
     }
 
     /// What peers have proven, or what they allow us, has changed.
-    #[cfg(not(target_arch = "wasm32"))]
     fn lift_auth(&mut self, event: auth::Event) {
         let behaviour = self.swarm.behaviour_mut();
         match event {
@@ -236,7 +230,6 @@ impl Driver {
         let peers: crate::ordered::BTreeSet<_> =
             self.state.connections.values().map(|open| open.peer).collect();
         let behaviour = self.swarm.behaviour_mut();
-        #[cfg(not(target_arch = "wasm32"))]
         behaviour.auth.policy_changed();
         for peer in peers {
             behaviour.rejudge(&peer);
