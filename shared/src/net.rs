@@ -3,7 +3,6 @@
 //! Not here: transports of one platform (each shell builds its own), protocol decisions (machines).
 
 mod address;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod auth;
 pub mod behaviour;
 pub mod clock;

@@ -1,12 +1,14 @@
 //! `/peerloom/auth/1` on connections: the shell of the auth machine inside the swarm.
 //! Invariant: what is verified is in the judge's holdings before anybody is told of it.
-//! Not here: verifying (`crate::auth`), what follows from it for connections (`driver`), pages: they hold
-//! no grants yet.
+//! Not here: verifying (`crate::auth`), what follows from it for connections (`driver`), judging what
+//! others show (`answering`), which only nodes do.
 
-mod allowed;
+#[cfg(not(target_arch = "wasm32"))]
+mod answering;
 mod handler;
 
 use std::collections::VecDeque;
+#[cfg(not(target_arch = "wasm32"))]
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -26,15 +28,16 @@ use super::address;
 use super::clock::Clock;
 use super::judge::Judge;
 use super::table::Table;
+#[cfg(not(target_arch = "wasm32"))]
 use super::work::IdentityWork;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::auth::judging;
 use crate::auth::{Allowance, Failure, Showing, showing};
-use crate::auth::{Judging, judging};
-use crate::defence::group::Group;
-use crate::grant::{ActionSet, Chain};
+use crate::grant::Chain;
 use crate::machine::Machine as _;
 use crate::policy::Class;
 use crate::time::Mono;
-use crate::wire::{AuthAnswer, AuthRequest, AuthStatus, WireError};
+use crate::wire::{AuthAnswer, AuthRequest};
 
 /// The protocol's id.
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerloom/auth/1");
@@ -47,6 +50,7 @@ pub enum Event {
     /// What a peer allows us has changed.
     Allowed(PeerId),
     /// For whoever keeps grants, invites and lists on disk.
+    #[cfg(not(target_arch = "wasm32"))]
     Keep(Box<IdentityWork>),
 }
 
@@ -56,6 +60,7 @@ pub enum Told {
     /// The chains that we hold, and show from now on.
     Credentials(Vec<Chain>),
     /// A chain for a connected peer to keep, which we issued to it.
+    #[cfg(not(target_arch = "wasm32"))]
     Issue {
         /// To whom.
         peer: PeerId,
@@ -63,6 +68,7 @@ pub enum Told {
         chain: Box<Chain>,
     },
     /// For the side that judges.
+    #[cfg(not(target_arch = "wasm32"))]
     Judging(Box<judging::Input>),
 }
 
@@ -77,15 +83,12 @@ struct Connection {
 /// The behaviour. See the module's text.
 #[derive(Debug)]
 pub struct Behaviour {
-    local: PeerId,
     showing: Showing,
-    judging: Judging,
+    #[cfg(not(target_arch = "wasm32"))]
+    answering: answering::Answering,
     judge: Judge,
     clock: Clock,
     connections: Table<Connection>,
-    /// Questions that are being judged: the machine's ticket, the connection, its number there.
-    asked: VecDeque<(u64, ConnectionId, u64)>,
-    next_ticket: u64,
     queue: VecDeque<ToSwarm<Event, Order>>,
     timer: Option<(Mono, Delay)>,
 }
@@ -93,16 +96,15 @@ pub struct Behaviour {
 impl Behaviour {
     /// A behaviour for the peer `local`, which is a `class`.
     #[must_use]
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "pages answer nobody"))]
     pub fn new(local: PeerId, class: Class, judge: Judge) -> Self {
         let mut behaviour = Self {
-            local,
             showing: Showing::new(class),
-            judging: Judging::new(local),
+            #[cfg(not(target_arch = "wasm32"))]
+            answering: answering::Answering::new(local),
             judge,
             clock: Clock::default(),
             connections: Table::default(),
-            asked: VecDeque::new(),
-            next_ticket: 0,
             queue: VecDeque::new(),
             timer: None,
         };
@@ -115,6 +117,7 @@ impl Behaviour {
         let policy = self.judge.policy();
         let trust = policy.trust().clone();
         self.show(showing::Input::Network(trust.network));
+        #[cfg(not(target_arch = "wasm32"))]
         self.judge(judging::Input::Policy { trust, access: policy.access() });
     }
 
@@ -129,10 +132,13 @@ impl Behaviour {
     pub fn tell(&mut self, told: Told) {
         match told {
             Told::Credentials(chains) => {
+                #[cfg(not(target_arch = "wasm32"))]
                 self.judge(judging::Input::Credentials(chains.clone()));
                 self.show(showing::Input::Credentials(chains));
             }
+            #[cfg(not(target_arch = "wasm32"))]
             Told::Issue { peer, chain } => self.show(showing::Input::Issue { peer, chain }),
+            #[cfg(not(target_arch = "wasm32"))]
             Told::Judging(input) => {
                 if let judging::Input::Revoked(list) = input.as_ref() {
                     let (issuer, version) = (list.list().issuer(), list.list().version());
@@ -155,12 +161,8 @@ impl Behaviour {
         self.settle();
     }
 
-    fn judge(&mut self, input: judging::Input) {
-        self.judging.handle(self.clock.now(), input);
-        self.settle();
-    }
-
     fn settle(&mut self) {
+        #[cfg(not(target_arch = "wasm32"))]
         self.settle_judging();
         while let Some(output) = self.showing.poll_output() {
             match output {
@@ -169,46 +171,12 @@ impl Behaviour {
             }
         }
         let wake = self.showing.next_wake();
-        let wake = wake.into_iter().chain(self.judging.next_wake()).min();
+        #[cfg(not(target_arch = "wasm32"))]
+        let wake = wake.into_iter().chain(self.answering.next_wake()).min();
         if self.timer.as_ref().map(|(at, _)| *at) != wake {
             let now = self.clock.now().mono;
             self.timer =
                 wake.map(|at| (at, Delay::new(Duration::from_millis(at.since(now).max(1)))));
-        }
-    }
-
-    fn settle_judging(&mut self) {
-        while let Some(output) = self.judging.poll_output() {
-            match output {
-                judging::Output::Hold { peer, held } => {
-                    self.judge.holdings().put(peer, held);
-                    self.event(Event::Proven(peer));
-                }
-                judging::Output::Answer { ticket, peer, status, reason, expires_ms, lists } => {
-                    self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
-                        lists,
-                        status,
-                        allowed,
-                        expires_ms,
-                        epoch,
-                        access,
-                        reason,
-                    });
-                }
-                judging::Output::Count { id, holder } => {
-                    self.event(Event::Keep(Box::new(IdentityWork::Counted { id, holder })));
-                }
-                judging::Output::Arrived { peer, chain, rights } => {
-                    let work = IdentityWork::Arrived { peer, chain, rights };
-                    self.event(Event::Keep(Box::new(work)));
-                }
-                judging::Output::Received(chain) => {
-                    self.event(Event::Keep(Box::new(IdentityWork::Received(chain))));
-                }
-                judging::Output::Listed(list) => {
-                    self.event(Event::Keep(Box::new(IdentityWork::Listed(*list))));
-                }
-            }
         }
     }
 
@@ -229,74 +197,12 @@ impl Behaviour {
         });
     }
 
-    fn answer(
-        &mut self,
-        ticket: u64,
-        peer: PeerId,
-        complete: impl FnOnce(ActionSet, u64, crate::policy::Access) -> AuthAnswer,
-    ) {
-        let Some(at) = self.asked.iter().position(|(known, ..)| *known == ticket) else { return };
-        let Some((_, connection, number)) = self.asked.remove(at) else { return };
-        let policy = self.judge.policy();
-        let allowed = self.allowed(peer, connection);
-        let answer = complete(allowed, policy.epoch(), policy.access()).encode();
-        self.queue.push_back(ToSwarm::NotifyHandler {
-            peer_id: peer,
-            handler: NotifyHandler::One(connection),
-            event: Order::Answer(number, answer),
-        });
-    }
-
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
-        let connection = self.of(peer).next().map(|(id, _)| id);
-        if let (Ok(answer), Some(connection)) = (&answer, connection)
-            && !answer.lists.is_empty()
-        {
-            let (source, lists) = (self.source(peer, connection), answer.lists.clone());
-            self.judge(judging::Input::Offered { source, lists });
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Ok(answer) = &answer {
+            self.take_lists(peer, &answer.lists);
         }
         self.show(showing::Input::Answered { peer, answer });
-    }
-
-    fn asked(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        number: u64,
-        request: Result<AuthRequest, WireError>,
-    ) {
-        self.next_ticket = self.next_ticket.wrapping_add(1);
-        let ticket = self.next_ticket;
-        self.asked.push_back((ticket, connection, number));
-        let status = match request {
-            Ok(request) => {
-                let source = self.source(peer, connection);
-                return self.judge(judging::Input::Asked {
-                    ticket,
-                    peer,
-                    source,
-                    request: Box::new(request),
-                });
-            }
-            Err(WireError::Unsupported { .. }) => AuthStatus::Unsupported,
-            Err(WireError::TooLarge { .. } | WireError::Malformed(_)) => AuthStatus::Malformed,
-        };
-        self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
-            status,
-            allowed,
-            expires_ms: None,
-            epoch,
-            access,
-            reason: None,
-            lists: Vec::new(),
-        });
-    }
-
-    /// In whose hand the other end is, as far as its address tells. One that a relay introduced has no
-    /// address that anybody proved: it counts as the relay's.
-    fn source(&self, peer: PeerId, connection: ConnectionId) -> Group {
-        let known = self.connections.get(connection);
-        known.and_then(|one| Group::of(&one.remote)).unwrap_or(Group::Relay(peer))
     }
 
     fn opened(&mut self, peer: PeerId, connection: ConnectionId, remote: Multiaddr) {
@@ -346,7 +252,8 @@ impl NetworkBehaviour for Behaviour {
             _ => return,
         };
         let Some(Connection { peer, asking, .. }) = self.connections.remove(id) else { return };
-        self.asked.retain(|(_, asked, _)| *asked != id);
+        #[cfg(not(target_arch = "wasm32"))]
+        self.answering.forget(id);
         if self.of(peer).next().is_none() {
             self.show(showing::Input::Gone(peer));
         } else if asking {
@@ -361,6 +268,7 @@ impl NetworkBehaviour for Behaviour {
         said: THandlerOutEvent<Self>,
     ) {
         match said {
+            #[cfg(not(target_arch = "wasm32"))]
             Said::Asked(number, request) => self.asked(peer, connection, number, request),
             Said::Answered(answer) => {
                 if let Some(connection) = self.connections.get_mut(connection) {
@@ -380,7 +288,8 @@ impl NetworkBehaviour for Behaviour {
         {
             self.timer = None;
             self.showing.tick(self.clock.now());
-            self.judging.tick(self.clock.now());
+            #[cfg(not(target_arch = "wasm32"))]
+            self.answering.tick(self.clock.now());
             self.settle();
         }
         self.queue.pop_front().map_or(Poll::Pending, Poll::Ready)

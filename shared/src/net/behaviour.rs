@@ -15,7 +15,6 @@ use libp2p::{PeerId, StreamProtocol, connection_limits, identify, kad, relay};
 #[cfg(not(target_arch = "wasm32"))]
 use libp2p::{autonat, dcutr, mdns};
 
-#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::gate::Gate;
 use super::gated::Gated;
@@ -23,9 +22,7 @@ use super::judge::Judge;
 use super::ping;
 use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
 use crate::limits;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::policy::Class;
-use crate::policy::{Action, Resource, Subject};
+use crate::policy::{Action, Class, Resource, Subject};
 
 /// What a peer is for; it sets the sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +44,6 @@ impl Profile {
         self != Self::Browser
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn class(self) -> Class {
         if self.is_node() { Class::Native } else { Class::Browser }
     }
@@ -114,7 +110,6 @@ pub struct Behaviour {
     pub limits: connection_limits::Behaviour,
     pub identify: identify::Behaviour,
     pub ping: ping::Behaviour,
-    #[cfg(not(target_arch = "wasm32"))]
     pub auth: auth::Behaviour,
     pub gossip: Gated<Gossip>,
     pub kad: Gated<kad::Behaviour<MemoryStore>>,
@@ -156,7 +151,6 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
             ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
-            #[cfg(not(target_arch = "wasm32"))]
             auth: auth::Behaviour::new(local, profile.class(), judge.clone()),
             gossip: gated(gossip, judge, GOSSIP_PROTOCOL).waiting_for(&["/meshsub", "/floodsub"]),
             kad: gated(kademlia(local, profile), judge, KAD_PROTOCOL),

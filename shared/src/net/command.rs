@@ -25,7 +25,6 @@ pub enum NetCommand {
     /// Keeping a peer out.
     Gate(GateCommand),
     /// Grants: ours, and what was taken back.
-    #[cfg(not(target_arch = "wasm32"))]
     Auth(AuthCommand),
 }
 
@@ -185,7 +184,6 @@ pub enum GateCommand {
 }
 
 /// Commands about grants.
-#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug)]
 pub enum AuthCommand {
     /// Tells the machine something from outside the swarm.
@@ -225,7 +223,6 @@ mod tests {
                 | PubsubCommand::Judge { permit, .. } => permit,
             },
             NetCommand::Gate(GateCommand::Quarantine { permit, .. }) => permit,
-            #[cfg(not(target_arch = "wasm32"))]
             NetCommand::Auth(AuthCommand::Tell { permit, .. }) => permit,
         }
     }

@@ -18,17 +18,14 @@ use tokio::sync::{mpsc, watch};
 #[cfg(target_arch = "wasm32")]
 use web_time::Instant;
 
-#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::clock::instant;
-#[cfg(not(target_arch = "wasm32"))]
-use super::command::AuthCommand;
-use super::command::{GateCommand, NetCommand, Reply};
+use super::command::{AuthCommand, GateCommand, NetCommand, Reply};
 use super::handle::{NetError, NetHandle};
 use super::judge::Judge;
 use super::routing::Query;
-use super::state::NetState;
+use super::state::{Connection, NetState};
 use super::work::{Lanes, Works, lanes};
 use crate::limits::{COMMANDS_MAX, DRIVER_DRAIN_MS};
 use crate::ordered::BTreeMap;
@@ -168,7 +165,6 @@ impl Driver {
                     self.hang_up(peer);
                 }
             }
-            #[cfg(not(target_arch = "wasm32"))]
             NetCommand::Auth(AuthCommand::Tell { permit, told }) => {
                 if redeem(permit, Action::AdminWrite, &Resource::Admin).is_ok() {
                     self.swarm.behaviour_mut().auth.tell(*told);
@@ -193,7 +189,6 @@ impl Driver {
         match event {
             BehaviourEvent::Identify(event) => self.lift_identify(event),
             BehaviourEvent::Ping(event) => self.lift_ping(event),
-            #[cfg(not(target_arch = "wasm32"))]
             BehaviourEvent::Auth(event) => self.lift_auth(event),
             BehaviourEvent::Gossip(event) => self.lift_pubsub(event),
             BehaviourEvent::Kad(event) => self.lift_routing(event),
@@ -214,18 +209,19 @@ impl Driver {
     }
 
     /// What peers have proven, or what they allow us, has changed.
-    #[cfg(not(target_arch = "wasm32"))]
     fn lift_auth(&mut self, event: auth::Event) {
         let behaviour = self.swarm.behaviour_mut();
         match event {
             auth::Event::Proven(peer) => {
                 behaviour.gate.settle(&peer);
                 behaviour.rejudge(&peer);
-                let mut open = self.state.connections.values().filter(|one| one.peer == peer);
-                if open.any(|one| behaviour.gate.is_unwanted(one)) {
+                let is_unwanted =
+                    |one: &Connection| one.peer == peer && behaviour.gate.is_unwanted(one);
+                if self.state.connections.values().any(is_unwanted) {
                     self.hang_up(peer);
                 }
             }
+            #[cfg(not(target_arch = "wasm32"))]
             auth::Event::Keep(work) => {
                 // What is lost here is told again when the peer shows its grants again.
                 if self.lanes.identity.offer(*work).is_err() {
@@ -246,7 +242,6 @@ impl Driver {
         let peers: crate::ordered::BTreeSet<_> =
             self.state.connections.values().map(|open| open.peer).collect();
         let behaviour = self.swarm.behaviour_mut();
-        #[cfg(not(target_arch = "wasm32"))]
         behaviour.auth.policy_changed();
         for peer in peers {
             behaviour.gate.settle(&peer);

@@ -9,10 +9,8 @@ use std::time::Duration;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
-#[cfg(not(target_arch = "wasm32"))]
-use super::command::AuthCommand;
 use super::command::{
-    GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
+    AuthCommand, GateCommand, NetCommand, PubsubCommand, Reply, RoutingCommand, TransportCommand,
 };
 use super::judge::Judge;
 use super::state::NetState;
@@ -330,7 +328,6 @@ impl NetHandle {
         self.send(NetCommand::Routing(RoutingCommand::Store { permit, offer })).await
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     /// Tells what grants we hold, what was taken back, and the like.
     ///
     /// # Errors

@@ -12,7 +12,6 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, TransportError, identify, relay::client};
 
-#[cfg(not(target_arch = "wasm32"))]
 use super::auth;
 use super::behaviour::BehaviourEvent;
 use super::clock::unix_ms;
@@ -227,7 +226,6 @@ impl Driver {
     pub(super) fn lift_identify(&mut self, event: identify::Event) {
         let identify::Event::Received { peer_id, info, .. } = event else { return };
         let speaks = |name: &str| info.protocols.iter().any(|p| p.as_ref() == name);
-        #[cfg(not(target_arch = "wasm32"))]
         if speaks(auth::PROTOCOL.as_ref()) {
             self.swarm.behaviour_mut().auth.speaks(peer_id);
         }

@@ -2,6 +2,12 @@
 //! Invariant: lengths are checked before anything is allocated; no exchange outlasts its time.
 //! Not here: what is asked and answered (`net::auth`).
 
+#[cfg(not(target_arch = "wasm32"))]
+mod answers;
+#[cfg(target_arch = "wasm32")]
+#[path = "handler/no_answers.rs"]
+mod answers;
+
 use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll};
@@ -19,12 +25,13 @@ use libp2p::swarm::{
     SubstreamProtocol,
 };
 
+use self::answers::Answers;
 use super::PROTOCOL;
 use crate::auth::Failure;
-use crate::limits::{
-    AUTH_ANSWER_BYTES_MAX, AUTH_EXCHANGE_MS, AUTH_REQUEST_BYTES_MAX, AUTH_STREAMS_MAX,
-};
-use crate::wire::{AuthAnswer, AuthRequest, WireError};
+use crate::limits::{AUTH_ANSWER_BYTES_MAX, AUTH_EXCHANGE_MS};
+use crate::wire::AuthAnswer;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::wire::{AuthRequest, WireError};
 
 /// What the behaviour wants of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +39,7 @@ pub enum Order {
     /// Ask with these bytes.
     Ask(Vec<u8>),
     /// Answer the question with this number.
+    #[cfg(not(target_arch = "wasm32"))]
     Answer(u64, Vec<u8>),
 }
 
@@ -39,6 +47,7 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The peer asks; the number counts this connection's questions.
+    #[cfg(not(target_arch = "wasm32"))]
     Asked(u64, Result<AuthRequest, WireError>),
     /// Our question ended.
     Answered(Result<AuthAnswer, Failure>),
@@ -46,19 +55,21 @@ pub enum Said {
 
 /// What one stream brought.
 enum Done {
-    Asked(Box<Stream>, Result<AuthRequest, WireError>),
+    /// An answer to us.
     Answered(Result<AuthAnswer, Failure>),
-    Nothing,
+    /// A question to us, or the end of answering one.
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "nobody asks a page"))]
+    Theirs(answers::Done),
 }
+
+/// What is under way on one stream.
+type Work = BoxFuture<'static, Done>;
 
 /// See the module's text.
 pub struct Handler {
     /// A few at most: what is simple is small, and this is loaded by every page.
-    work: Vec<BoxFuture<'static, Done>>,
-    /// Streams whose questions are being answered.
-    asked: Vec<(u64, Stream)>,
-    inbound: usize,
-    number: u64,
+    work: Vec<Work>,
+    answers: Answers,
     ask: Option<Vec<u8>>,
     asking: Option<Vec<u8>>,
     said: VecDeque<Said>,
@@ -66,7 +77,7 @@ pub struct Handler {
 
 impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("auth::Handler").field("inbound", &self.inbound).finish_non_exhaustive()
+        f.debug_struct("auth::Handler").field("work", &self.work.len()).finish_non_exhaustive()
     }
 }
 
@@ -74,9 +85,7 @@ impl Handler {
     pub(super) fn new() -> Self {
         Self {
             work: Vec::new(),
-            asked: Vec::new(),
-            inbound: 0,
-            number: 0,
+            answers: Answers::default(),
             ask: None,
             asking: None,
             said: VecDeque::new(),
@@ -85,13 +94,8 @@ impl Handler {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Asked(stream, request) => {
-                self.number = self.number.saturating_add(1);
-                self.asked.push((self.number, *stream));
-                self.said.push_back(Said::Asked(self.number, request));
-            }
             Done::Answered(answer) => self.said.push_back(Said::Answered(answer)),
-            Done::Nothing => self.inbound = self.inbound.saturating_sub(1),
+            Done::Theirs(done) => self.said.extend(self.answers.done(done)),
         }
     }
 }
@@ -136,21 +140,6 @@ async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     stream.flush().await
 }
 
-async fn question(mut stream: Stream) -> Done {
-    match read(&mut stream, AUTH_REQUEST_BYTES_MAX).await {
-        Ok(bytes) => Done::Asked(Box::new(stream), AuthRequest::decode(&bytes)),
-        Err(_) => Done::Nothing,
-    }
-}
-
-async fn reply(mut stream: Stream, bytes: Vec<u8>) -> Done {
-    if write(&mut stream, &bytes).await.is_ok() {
-        // The peer may have its answer and be gone.
-        drop(stream.close().await);
-    }
-    Done::Nothing
-}
-
 async fn ask(mut stream: Stream, bytes: Vec<u8>) -> Done {
     let exchange = async {
         write(&mut stream, &bytes).await?;
@@ -165,24 +154,20 @@ async fn ask(mut stream: Stream, bytes: Vec<u8>) -> Done {
 impl ConnectionHandler for Handler {
     type FromBehaviour = Order;
     type ToBehaviour = Said;
-    type InboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type InboundProtocol = answers::Protocol;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = ();
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ())
+        SubstreamProtocol::new(answers::protocol(), ())
     }
 
     fn on_behaviour_event(&mut self, order: Order) {
         match order {
             Order::Ask(bytes) => self.ask = Some(bytes),
-            Order::Answer(number, bytes) => {
-                if let Some(at) = self.asked.iter().position(|(known, _)| *known == number) {
-                    let (_, stream) = self.asked.swap_remove(at);
-                    self.work.push(within(reply(stream, bytes), Done::Nothing).boxed());
-                }
-            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Order::Answer(number, bytes) => self.work.extend(self.answers.answer(number, bytes)),
         }
     }
 
@@ -195,10 +180,7 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: stream,
                 ..
-            }) if self.inbound < AUTH_STREAMS_MAX => {
-                self.inbound = self.inbound.saturating_add(1);
-                self.work.push(within(question(stream), Done::Nothing).boxed());
-            }
+            }) => self.work.extend(self.answers.take(stream)),
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,
                 ..
