@@ -3,6 +3,7 @@
 //! Not here: what the rights allow (`policy`), streams (`net`), keys and files (the shells).
 
 pub mod judging;
+mod receiving;
 mod refusal;
 pub mod showing;
 

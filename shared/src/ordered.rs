@@ -7,10 +7,12 @@ pub use std::collections::{BTreeMap, BTreeSet};
 
 // Every kind of tree costs a page 8 KB, a list a tenth of that; and a page's tables are short.
 #[cfg(target_arch = "wasm32")]
-pub use list::{Map as BTreeMap, Set as BTreeSet};
+pub use {list::Map as BTreeMap, set_list::Set as BTreeSet};
 
 #[cfg(any(test, target_arch = "wasm32"))]
 mod list;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod set_list;
 
 #[cfg(test)]
 mod tests;

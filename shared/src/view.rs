@@ -162,6 +162,25 @@ pub struct PeerInfo {
     /// Whether it and we may deal with each other.
     #[serde(default, skip_serializing_if = "Standing::is_full")]
     pub standing: Standing,
+    /// What it allows us, as it said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allows: Option<Allows>,
+}
+
+/// What a peer allows us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Allows {
+    /// What strangers get there: `open`, `friends`, `closed`.
+    pub access: String,
+    /// The actions that it allows us on something.
+    pub actions: Vec<String>,
+    /// When the first of our grants there ends: Unix time in ms.
+    pub expires_ms: Option<u64>,
+    /// Which of our grants does not count there, and why. Safe to show.
+    pub reason: Option<String>,
+    /// The number of its rule set.
+    pub epoch: u64,
 }
 
 /// A member of a room, other than ourselves.

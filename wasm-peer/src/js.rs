@@ -28,12 +28,13 @@ use wasm_bindgen_futures::future_to_promise;
 
 use self::failure::Failure;
 use self::options::Options;
+pub(crate) use self::options::can_dial;
 use crate::dom::Listener;
 use crate::peer_loop::{Machines, Request, RoomCall};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &'static str = r#"
-import type { Message, PeerEvent, Status } from "../types.js";
+import type { Grant, Message, PeerEvent, Status } from "../types.js";
 
 /** What a peer starts with. */
 export interface StartOptions {
@@ -224,6 +225,27 @@ impl Peer {
                 Answer::Said(message) => Ok(to_js(&message)?),
                 Answer::Joined | Answer::Left => Err(Failure::stopped()),
             }
+        })
+    }
+
+    /// Accepts an invitation: a link, or its part behind `#j=`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Grant>")]
+    pub fn accept(&self, link: String) -> Promise {
+        let text = link;
+        self.call(async move |link| {
+            let (reply, answer) = oneshot::channel();
+            link.request(Request::Accept { text, reply })?;
+            Ok(to_js(&answer.await.map_err(|_| Failure::stopped())??)?)
+        })
+    }
+
+    /// What this peer was granted, the newest last. `forget` drops it all.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Grant[]>")]
+    pub fn grants(&self, forget: bool) -> Promise {
+        self.call(async move |link| {
+            let (reply, answer) = oneshot::channel();
+            link.request(Request::Grants { forget, reply })?;
+            Ok(to_js(&answer.await.map_err(|_| Failure::stopped())?)?)
         })
     }
 

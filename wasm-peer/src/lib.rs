@@ -5,6 +5,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod dom;
+mod grants;
 mod idb;
 pub mod js;
 pub mod keystore;

@@ -5,6 +5,7 @@
 
 mod book;
 mod carry;
+mod granted;
 mod machines;
 mod outbox;
 mod timer;
@@ -20,11 +21,12 @@ use futures::future::{LocalBoxFuture, join_all, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use futures_timer::Delay;
+use peerloom_shared::grant::InviteError;
 use peerloom_shared::limits::{ASK_SLOTS_MAX, DRIVER_DRAIN_MS, STOP_MS};
 use peerloom_shared::machine::Machine;
 use peerloom_shared::net::clock::Clock;
 use peerloom_shared::net::state::{Change, NetState, changes};
-use peerloom_shared::net::work::{PubsubWork, RoutingWork};
+use peerloom_shared::net::work::{IdentityWork, PubsubWork, RoutingWork};
 use peerloom_shared::net::{NetHandle, Works, perceive};
 use peerloom_shared::ordered::{BTreeMap, BTreeSet};
 use peerloom_shared::pubsub::{Answer, PubsubError};
@@ -36,6 +38,7 @@ pub(crate) use self::book::Book;
 pub(crate) use self::machines::{Machines, Plan};
 use self::outbox::Outbox;
 use self::timer::Timer;
+use crate::grants::{GrantView, Grants, Rules};
 
 /// What kind of program this is, for agent strings and the page.
 pub(crate) const KIND: &str = "browser";
@@ -51,6 +54,20 @@ pub(crate) enum Request {
     },
     /// The name that others see.
     SetName(Option<String>),
+    /// An invitation was opened.
+    Accept {
+        /// Its text.
+        text: String,
+        /// What it gives.
+        reply: oneshot::Sender<Result<GrantView, InviteError>>,
+    },
+    /// What was granted is to be shown, or forgotten.
+    Grants {
+        /// Whether to forget it.
+        forget: bool,
+        /// What is left.
+        reply: oneshot::Sender<Vec<GrantView>>,
+    },
     /// The browser is online again.
     RetryNow,
 }
@@ -103,6 +120,8 @@ enum Fed {
     Pubsub(pubsub::Input),
     /// The address book was written.
     BookWritten,
+    /// The network was told of grants, and they were written.
+    GrantsTold,
 }
 
 /// What woke the loop.
@@ -112,7 +131,18 @@ enum Event {
     State,
     Fed(Fed),
     Offered(RoutingWork),
+    Identity(IdentityWork),
     Due,
+}
+
+/// What outlives the page, and what follows from it.
+pub(crate) struct Kept {
+    /// The address book.
+    pub(crate) book: Option<Book>,
+    /// What was granted.
+    pub(crate) grants: Grants,
+    /// The rules, which name the network that the grants are of.
+    pub(crate) rules: Rules,
 }
 
 /// See the module's text.
@@ -127,6 +157,8 @@ pub(crate) struct PeerLoop {
     waiting: BTreeMap<u64, oneshot::Sender<Result<Answer, PubsubError>>>,
     next_ticket: u64,
     book: Option<Book>,
+    grants: Grants,
+    rules: Rules,
     outbox: Outbox,
     timer: Timer,
 }
@@ -135,9 +167,10 @@ impl PeerLoop {
     /// A loop around machines that have seen nothing yet. Events go to `listener`, in batches.
     pub(crate) fn new(
         machines: Rc<RefCell<Machines>>,
-        book: Option<Book>,
+        kept: Kept,
         listener: js_sys::Function,
     ) -> Self {
+        let Kept { book, grants, rules } = kept;
         let (net, clock) = {
             let machines = machines.borrow();
             (machines.net.clone(), machines.clock)
@@ -153,6 +186,8 @@ impl PeerLoop {
             waiting: BTreeMap::new(),
             next_ticket: 0,
             book,
+            grants,
+            rules,
             outbox: Outbox::new(listener),
             timer: Timer::default(),
         }
@@ -185,6 +220,7 @@ impl PeerLoop {
                     Event::Fed(Fed::Pubsub(pubsub::Input::Arrived(arrival)))
                 }
                 Some(work) = works.routing.receiver.recv() => Event::Offered(work),
+                Some(work) = works.identity.receiver.recv() => Event::Identity(work),
                 () = self.timer.fired() => Event::Due,
             };
             match event {
@@ -196,6 +232,16 @@ impl PeerLoop {
                 Event::Offered(RoutingWork::RecordOffered { from, offer }) => {
                     drop(self.net.store(from, offer).await);
                 }
+                // A page judges nobody, so nothing else comes.
+                Event::Identity(IdentityWork::Received(chain)) => {
+                    self.grants.keep(self.clock.now().unix_ms, chain);
+                    self.grants_changed();
+                }
+                Event::Identity(
+                    IdentityWork::Counted { .. }
+                    | IdentityWork::Arrived { .. }
+                    | IdentityWork::Listed(_),
+                ) => {}
                 Event::Due => self.tick().await,
             }
         }
@@ -214,6 +260,10 @@ impl PeerLoop {
         let wanted = peerloom_shared::limits::RELAYS_WANTED;
         self.inbox.push_back(Fed::Transport(transport::Input::WantRelays(wanted)));
         self.inbox.extend(first.into_iter().map(Fed::Discovery));
+        if !self.grants.views().is_empty() {
+            self.keep_addresses();
+            self.tell_grants();
+        }
     }
 
     fn request(&mut self, request: Request) {
@@ -224,6 +274,14 @@ impl PeerLoop {
                 Fed::Pubsub(input.input(self.next_ticket))
             }
             Request::SetName(name) => Fed::Pubsub(pubsub::Input::SetName(name)),
+            Request::Accept { text, reply } => return drop(reply.send(self.accept(&text))),
+            Request::Grants { forget, reply } => {
+                if forget {
+                    self.grants.clear();
+                    self.grants_changed();
+                }
+                return drop(reply.send(self.grants.views()));
+            }
             Request::RetryNow => Fed::Discovery(discovery::Input::RetryNow),
         };
         self.inbox.push_back(fed);
@@ -271,6 +329,7 @@ impl PeerLoop {
                     self.machines.borrow_mut().pubsub.handle(now, input);
                     self.after_pubsub().await;
                 }
+                Fed::GrantsTold => {}
                 Fed::BookWritten => {
                     let next = self.book.as_mut().and_then(Book::written);
                     self.write_book(next);

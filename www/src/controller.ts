@@ -15,6 +15,7 @@ import {
   SEND_TRIES_MAX,
   STOP_MS,
 } from "./limits.ts";
+import { invitation } from "./invitation.ts";
 import { prefs } from "./prefs.ts";
 import type { Reason } from "./state.ts";
 import { cleanName, roomOfHash } from "./text.ts";
@@ -126,6 +127,7 @@ class Controller {
       name: cleanName(state.name),
     });
     this.#peer = peer;
+    void invitation.running(peer);
     this.#rooms = new Map();
     state.id = peer.id;
     state.persisted = peer.persisted;

@@ -3,6 +3,7 @@
 // Not here: anything that can be tested without a document.
 import { app } from "./app.ts";
 import { controller } from "./controller.ts";
+import { invitation } from "./invitation.ts";
 import { recordErrors } from "./report.ts";
 import { roomOfHash } from "./text.ts";
 import "./ui/app-view.ts";
@@ -11,6 +12,7 @@ import "./ui/help.ts";
 import "./ui/log.ts";
 import "./ui/notices.ts";
 import "./ui/panel.ts";
+import "./ui/rights.ts";
 import "./ui/sidebar.ts";
 import "./ui/status.ts";
 
@@ -25,6 +27,9 @@ function retitle(): void {
       : app.speech.say("app.title", { room });
 }
 
+// Before anything else: the address bar must not keep the secret of an invitation.
+invitation.capture();
+invitation.onRoom = (name) => controller.open(name);
 recordErrors();
 app.dress();
 app.subscribe(retitle);
@@ -33,6 +38,7 @@ document.addEventListener("visibilitychange", () => {
   app.changed();
 });
 addEventListener("hashchange", () => {
+  if (invitation.capture()) return;
   const name = roomOfHash(location.hash);
   if (name !== null && name !== state.current) controller.open(name);
 });

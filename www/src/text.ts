@@ -94,3 +94,14 @@ export function roomOfHash(hash: string): string | null {
   const typed = new URLSearchParams(hash.replace(/^#/, "")).get("room");
   return typed === null ? null : roomName(typed);
 }
+
+/** The invitation in a URL fragment, `#j=...`; null where there is none. */
+export function inviteOfHash(hash: string): string | null {
+  return hash.startsWith("#j=") ? hash : null;
+}
+
+/** The room that a grant is about, by its topic; null when it is about something else. */
+export function roomOfTopic(about: string): string | null {
+  const open = "topic/peerloom/open/";
+  return about.startsWith(open) ? roomName(about.slice(open.length)) : null;
+}

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use libp2p_identity::PeerId;
 
-use crate::grant::{ActionSet, Chain, Key, NetworkId};
+use super::receiving::wanted;
+use crate::grant::{ActionSet, Audience, Chain, Key, NetworkId};
 use crate::limits::{AUTH_AGAIN_MS_MAX, AUTH_AGAIN_MS_MIN, AUTH_CHAINS_MAX, AUTH_LISTS_MAX};
 use crate::machine::Machine;
 use crate::policy::{Access, Class, Trust};
@@ -62,6 +63,8 @@ pub enum Output {
     },
     /// What a peer allows us has changed.
     Allowed(PeerId),
+    /// A peer issued this chain to us: keep it and show it from now on.
+    Received(Chain),
 }
 
 /// Why there was no answer.
@@ -99,6 +102,8 @@ struct Peer {
     sent: usize,
     lists: Vec<Arc<Vec<u8>>>,
     lists_sent: usize,
+    /// It was asked with a chain that came by an invite, and may have something that lasts longer by now.
+    asked_as_guest: bool,
     allowance: Option<Allowance>,
 }
 
@@ -112,6 +117,7 @@ struct Due {
 /// The machine.
 #[derive(Debug)]
 pub struct Showing {
+    local: PeerId,
     network: NetworkId,
     class: Class,
     chains: Vec<Chain>,
@@ -121,10 +127,11 @@ pub struct Showing {
 }
 
 impl Showing {
-    /// A machine for a peer that is a `class`, in the open network.
+    /// A machine for the peer `local`, which is a `class`, in the open network.
     #[must_use]
-    pub fn new(class: Class) -> Self {
+    pub fn new(local: PeerId, class: Class) -> Self {
         Self {
+            local,
             network: Trust::open().network,
             class,
             chains: Vec::new(),
@@ -173,6 +180,7 @@ impl Showing {
                 sent: 0,
                 lists: Vec::new(),
                 lists_sent: 0,
+                asked_as_guest: false,
                 allowance: None,
             });
         }
@@ -192,6 +200,28 @@ impl Showing {
             if only.is_none_or(|only| only == state.id) {
                 state.due = Some(now.mono);
             }
+        }
+    }
+
+    /// Whether a peer can be asked.
+    #[must_use]
+    pub fn knows(&self, peer: &PeerId) -> bool {
+        self.peers.iter().any(|known| known.id == *peer)
+    }
+
+    /// Whether a chain of ours ends behind an invite's key.
+    fn is_guest(&self) -> bool {
+        self.chains.iter().any(|chain| {
+            let place = chain.len().checked_sub(2);
+            let above = place.and_then(|place| chain.links().nth(place));
+            above.is_some_and(|link| matches!(link.terms().audience, Audience::Invite(_)))
+        })
+    }
+
+    fn receive(&mut self, now: Now, issued: &[Vec<u8>]) {
+        for bytes in issued {
+            let chain = wanted((&self.local, now.unix_ms), &self.chains, None, bytes);
+            self.outputs.extend(chain.map(Output::Received));
         }
     }
 
@@ -237,6 +267,10 @@ impl Showing {
 
     /// Whether what the peer allows us has changed.
     fn answered(&mut self, now: Now, peer: PeerId, answer: Result<AuthAnswer, Failure>) -> bool {
+        if let Ok(answer) = &answer {
+            self.receive(now, &answer.issued);
+        }
+        let is_guest = self.is_guest();
         let Some(state) = self.find(peer) else { return false };
         state.under_way = false;
         let answer = match answer {
@@ -254,6 +288,9 @@ impl Showing {
             0
         } else if answer.status == AuthStatus::Busy || !answer.lists.is_empty() {
             // There may be more lists than those.
+            AUTH_AGAIN_MS_MIN
+        } else if is_guest && !state.asked_as_guest {
+            state.asked_as_guest = true;
             AUTH_AGAIN_MS_MIN
         } else {
             life.unwrap_or(AUTH_AGAIN_MS_MAX).clamp(AUTH_AGAIN_MS_MIN, AUTH_AGAIN_MS_MAX)

@@ -399,12 +399,13 @@ fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {
         access,
         reason: None,
         lists: Vec::new(),
+        issued: Vec::new(),
     }
 }
 
 /// A machine that shows grants, in the network of ROOT.
 fn shower() -> Showing {
-    let mut auth = Showing::new(Class::Native);
+    let mut auth = Showing::new(peer(1), Class::Native);
     auth.handle(at(0), showing::Input::Network(trust().network));
     auth
 }
@@ -509,7 +510,7 @@ fn a_new_list_goes_to_everybody_at_once_and_once() {
         let outputs = std::iter::from_fn(|| auth.poll_output());
         let asks = outputs.filter_map(|output| match output {
             showing::Output::Ask { peer, request } => Some((peer, request.lists, request.known)),
-            showing::Output::Allowed(_) => None,
+            showing::Output::Allowed(_) | showing::Output::Received(_) => None,
         });
         asks.collect::<Vec<_>>()
     };

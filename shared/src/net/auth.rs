@@ -28,7 +28,6 @@ use super::address;
 use super::clock::Clock;
 use super::judge::Judge;
 use super::table::Table;
-#[cfg(not(target_arch = "wasm32"))]
 use super::work::IdentityWork;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::auth::judging;
@@ -50,7 +49,6 @@ pub enum Event {
     /// What a peer allows us has changed.
     Allowed(PeerId),
     /// For whoever keeps grants, invites and lists on disk.
-    #[cfg(not(target_arch = "wasm32"))]
     Keep(Box<IdentityWork>),
 }
 
@@ -96,10 +94,9 @@ pub struct Behaviour {
 impl Behaviour {
     /// A behaviour for the peer `local`, which is a `class`.
     #[must_use]
-    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "pages answer nobody"))]
     pub fn new(local: PeerId, class: Class, judge: Judge) -> Self {
         let mut behaviour = Self {
-            showing: Showing::new(class),
+            showing: Showing::new(local, class),
             #[cfg(not(target_arch = "wasm32"))]
             answering: answering::Answering::new(local),
             judge,
@@ -137,7 +134,14 @@ impl Behaviour {
                 self.show(showing::Input::Credentials(chains));
             }
             #[cfg(not(target_arch = "wasm32"))]
-            Told::Issue { peer, chain } => self.show(showing::Input::Issue { peer, chain }),
+            Told::Issue { peer, chain } => {
+                // Whoever cannot be asked gets it with the next answer.
+                if self.showing.knows(&peer) {
+                    self.show(showing::Input::Issue { peer, chain });
+                } else if self.of(peer).next().is_some() {
+                    self.answering.issue(peer, &chain);
+                }
+            }
             #[cfg(not(target_arch = "wasm32"))]
             Told::Judging(input) => {
                 if let judging::Input::Revoked(list) = input.as_ref() {
@@ -168,6 +172,9 @@ impl Behaviour {
             match output {
                 showing::Output::Ask { peer, request } => self.ask(peer, &request),
                 showing::Output::Allowed(peer) => self.event(Event::Allowed(peer)),
+                showing::Output::Received(chain) => {
+                    self.event(Event::Keep(Box::new(IdentityWork::Received(chain))));
+                }
             }
         }
         let wake = self.showing.next_wake();
@@ -255,6 +262,8 @@ impl NetworkBehaviour for Behaviour {
         #[cfg(not(target_arch = "wasm32"))]
         self.answering.forget(id);
         if self.of(peer).next().is_none() {
+            #[cfg(not(target_arch = "wasm32"))]
+            drop(self.answering.take_issued(&peer));
             self.show(showing::Input::Gone(peer));
         } else if asking {
             self.answered(peer, Err(Failure::Broken));

@@ -221,7 +221,6 @@ impl Driver {
                     self.hang_up(peer);
                 }
             }
-            #[cfg(not(target_arch = "wasm32"))]
             auth::Event::Keep(work) => {
                 // What is lost here is told again when the peer shows its grants again.
                 if self.lanes.identity.offer(*work).is_err() {

@@ -165,8 +165,12 @@ impl NetState {
         peers.into_iter().map(|(peer, connections)| self.peer(peer, connections)).collect()
     }
 
+    fn allowance(&self, peer: &PeerId) -> Option<&Allowance> {
+        self.identities.get(peer)?.allowance.as_ref()
+    }
+
     fn standing(&self, peer: &PeerId) -> Standing {
-        let allowance = self.identities.get(peer).and_then(|peer| peer.allowance.as_ref());
+        let allowance = self.allowance(peer);
         if self.strangers.contains(peer) {
             Standing::Stranger
         } else if allowance.is_some_and(|here| !here.allowed.contains(Action::ConnectIn)) {
@@ -196,7 +200,18 @@ impl NetState {
             path: if direct { Path::Direct } else { Path::Relayed },
             connections,
             standing: self.standing(&peer),
+            allows: self.allowance(&peer).map(allows),
         }
+    }
+}
+
+fn allows(allowance: &Allowance) -> view::Allows {
+    view::Allows {
+        access: allowance.access.name().to_owned(),
+        actions: allowance.allowed.iter().map(|action| action.name().to_owned()).collect(),
+        expires_ms: allowance.expires_ms,
+        reason: allowance.reason.clone(),
+        epoch: allowance.epoch,
     }
 }
 

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::list::{Map, Set};
+use super::list::Map;
+use super::set_list::Set;
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -65,6 +65,8 @@ pub struct AuthAnswer {
     pub reason: Option<String>,
     /// The bytes of lists of revocations that the asker did not know.
     pub lists: Vec<Vec<u8>>,
+    /// The bytes of chains that name the asker.
+    pub issued: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -109,6 +111,8 @@ pub(super) struct AnswerWire {
     pub(super) reason: String,
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub(super) lists: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub(super) issued: Vec<Vec<u8>>,
 }
 
 impl AuthRequest {
@@ -152,12 +156,8 @@ impl AuthRequest {
             .network
             .try_into()
             .map_err(|_| WireError::Malformed("network id is not 32 bytes long"))?;
-        for chains in [&wire.grants, &wire.issued] {
-            within("number of grants", chains.len(), AUTH_CHAINS_MAX)?;
-            for chain in chains {
-                within("grant", chain.len(), GRANT_CHAIN_BYTES_MAX)?;
-            }
-        }
+        check_chains(&wire.grants)?;
+        check_chains(&wire.issued)?;
         check_lists(&wire.lists)?;
         within("number of known lists", wire.known.len(), REVOCATION_ISSUERS_MAX)?;
         let known = wire.known.into_iter().map(|known| {
@@ -175,6 +175,11 @@ impl AuthRequest {
         let RequestWire { grants, issued, lists, .. } = wire;
         Ok(Self { network, grants, class, issued, lists, known })
     }
+}
+
+fn check_chains(chains: &[Vec<u8>]) -> Result<(), WireError> {
+    within("number of grants", chains.len(), AUTH_CHAINS_MAX)?;
+    chains.iter().try_for_each(|chain| within("grant", chain.len(), GRANT_CHAIN_BYTES_MAX))
 }
 
 fn check_lists(lists: &[Vec<u8>]) -> Result<(), WireError> {
@@ -227,6 +232,7 @@ impl AuthAnswer {
             access,
             reason: clean_label(reason, AUTH_REASON_CHARS_MAX),
             lists: self.lists.clone(),
+            issued: self.issued.clone(),
         }
         .encode_to_vec()
     }
@@ -235,7 +241,7 @@ impl AuthAnswer {
     ///
     /// # Errors
     /// [`WireError::TooLarge`] before anything is allocated; [`WireError::Malformed`] when it is no
-    /// protobuf or has too many lists; [`WireError::Unsupported`] for an access that this version does not know.
+    /// protobuf or has too much of one kind; [`WireError::Unsupported`] for an access that this version does not know.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         within("auth answer", bytes.len(), AUTH_ANSWER_BYTES_MAX)?;
         let wire = AnswerWire::decode(bytes)
@@ -249,6 +255,7 @@ impl AuthAnswer {
             }
         };
         check_lists(&wire.lists)?;
+        check_chains(&wire.issued)?;
         let reason = clean_label(&wire.reason, AUTH_REASON_CHARS_MAX);
         Ok(Self {
             status: AuthStatus::from_number(wire.status),
@@ -258,6 +265,7 @@ impl AuthAnswer {
             access,
             reason: (!reason.is_empty()).then_some(reason),
             lists: wire.lists,
+            issued: wire.issued,
         })
     }
 }

@@ -400,6 +400,7 @@ fn auth_answer(reason: Option<String>) -> AuthAnswer {
         access: Access::Friends,
         reason,
         lists: vec![vec![8; 200], vec![9; 3]],
+        issued: vec![vec![7; 300]],
     }
 }
 
@@ -458,7 +459,9 @@ fn auth_messages_are_bounded() {
     assert_eq!(read.reason, Some("x".repeat(AUTH_REASON_CHARS_MAX)));
     let largest = auth_answer(Some("\u{10348}".repeat(AUTH_REASON_CHARS_MAX)));
     let lists = vec![vec![1; AUTH_LISTS_BYTES_MAX / AUTH_LISTS_MAX]; AUTH_LISTS_MAX];
-    let largest = AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), lists, ..largest };
+    let issued = vec![vec![1; GRANT_CHAIN_BYTES_MAX]; AUTH_CHAINS_MAX];
+    let largest =
+        AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), lists, issued, ..largest };
     assert!(largest.encode().len() <= AUTH_ANSWER_BYTES_MAX);
 }
 

@@ -8,6 +8,7 @@ import { Room, type Abort } from "./room.js";
 import { EMIT, TypedTarget } from "./target.js";
 import type {
   GapEvent,
+  Grant,
   Link,
   MemberEvent,
   Message,
@@ -104,6 +105,21 @@ export class Peer extends TypedTarget<PeerEvents> {
   /** Round-trip time to a connected peer, in milliseconds. */
   ping(peer: string, options: Abort = {}): Promise<number> {
     return this.#call(() => this.#raw.ping(peer), options.signal);
+  }
+
+  /** Accepts an invitation: a link, or its part behind `#j=`. What it gives is shown to every peer. */
+  accept(link: string): Promise<Grant> {
+    return this.#call(() => this.#raw.accept(link));
+  }
+
+  /** What this peer was granted, the newest last. */
+  grants(): Promise<Grant[]> {
+    return this.#call(() => this.#raw.grants(false));
+  }
+
+  /** Forgets everything that this peer was granted. */
+  async forgetGrants(): Promise<void> {
+    await this.#call(() => this.#raw.grants(true));
   }
 
   /** Changes the display name that others see; null removes it. */

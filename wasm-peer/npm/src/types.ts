@@ -55,6 +55,36 @@ export interface PeerInfo {
   /** The better of the paths of all connections. */
   readonly path: Path;
   readonly connections: readonly ConnectionInfo[];
+  /** "stranger": it has some seconds to show why it may stay. "refuses": it does not let us take part. */
+  readonly standing?: "stranger" | "refuses";
+  /** What it allows us, as it said last; missing where it says nothing. */
+  readonly allows?: Allows;
+}
+
+/** What a peer allows us. */
+export interface Allows {
+  /** What strangers get there. */
+  readonly access: "open" | "friends" | "closed";
+  /** The actions that it allows us on something, e.g. "topic.publish". */
+  readonly actions: readonly string[];
+  /** When the first of our grants there ends: Unix milliseconds. */
+  readonly expiresMs: number | null;
+  /** Which of our grants does not count there, and why. Remote text: never render it as HTML. */
+  readonly reason: string | null;
+  /** The number of its rule set. */
+  readonly epoch: number;
+}
+
+/** What this peer was granted by an invitation. */
+export interface Grant {
+  /** PeerId of whom the grant's word comes from. */
+  readonly root: string;
+  /** What it allows, e.g. "topic.publish". */
+  readonly actions: readonly string[];
+  /** On what, e.g. "topic/peerloom/open/garden"; empty for everything. */
+  readonly about: string;
+  /** Unix milliseconds. */
+  readonly expiresMs: number;
 }
 
 /** Somebody else in a room. */

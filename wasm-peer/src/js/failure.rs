@@ -4,6 +4,7 @@
 
 use js_sys::Reflect;
 use peerloom_shared::discovery::LinkError;
+use peerloom_shared::grant::InviteError;
 use peerloom_shared::net::NetError;
 use peerloom_shared::pubsub::{Kind, PubsubError};
 use peerloom_shared::wire::RoomNameError;
@@ -85,6 +86,18 @@ impl From<PubsubError> for Failure {
     fn from(error: PubsubError) -> Self {
         let retryable = error.kind() == Kind::Retry;
         Self { retryable, ..Self::lasting(error.code(), &error, error.hint()) }
+    }
+}
+
+impl From<InviteError> for Failure {
+    fn from(error: InviteError) -> Self {
+        let (code, hint) = match error {
+            InviteError::Expired { .. } | InviteError::NotYet { .. } => {
+                ("INV-002", "Ask for a new one; if it is new, check this device's date and time.")
+            }
+            _ => ("INV-001", "Copy all of the link again, or ask for a new one."),
+        };
+        Self::lasting(code, error, hint)
     }
 }
 

@@ -61,12 +61,16 @@ fn optional(value: &JsValue, name: &str) -> Result<Option<String>, Failure> {
 pub(super) fn address(text: &str) -> Result<Multiaddr, Failure> {
     let address: Multiaddr =
         text.parse().map_err(|e| Failure::no_address(format!("{text:?} is no address: {e}")))?;
-    let has = |wanted| address.iter().any(|part| part == wanted);
-    let through_relay = has(Protocol::P2pCircuit);
-    if through_relay || has(Protocol::WebRTCDirect) || socket_url(&address).is_some() {
+    if can_dial(&address) {
         return Ok(address);
     }
     Err(Failure::no_transport(format!("a browser cannot dial {text}")))
+}
+
+/// Whether a browser has a transport for the address.
+pub(crate) fn can_dial(address: &Multiaddr) -> bool {
+    let has = |wanted| address.iter().any(|part| part == wanted);
+    has(Protocol::P2pCircuit) || has(Protocol::WebRTCDirect) || socket_url(address).is_some()
 }
 
 /// An address to keep connected.

@@ -12,7 +12,6 @@ use peerloom_shared::discovery::Input;
 use peerloom_shared::limits::ASK_SLOTS_MAX;
 use peerloom_shared::net::driver::Parts;
 use peerloom_shared::net::{Driver, Judge, Profile, Settings, agent};
-use peerloom_shared::policy::PolicySet;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
@@ -20,8 +19,9 @@ use web_sys::EventTarget;
 
 use super::{Failure, Link, Options};
 use crate::dom::Listener;
+use crate::grants::Grants;
 use crate::peer_loop::{
-    Book, DriverTask, Inlets, KIND, Machines, PeerLoop, Plan, Request, requests,
+    Book, DriverTask, Inlets, KIND, Kept, Machines, PeerLoop, Plan, Request, requests,
 };
 use crate::{keystore, swarm};
 
@@ -35,7 +35,8 @@ pub(super) async fn start(options: Options, listener: Function) -> Result<Link, 
     let keypair = loaded.keypair;
     let [seed, seeds @ ..] = seeds()?;
 
-    let (policy, rules) = watch::channel(Arc::new(PolicySet::open()));
+    let grants = Grants::load(identity.filter(|_| loaded.persisted)).await;
+    let (policy, rules) = watch::channel(Arc::new(grants.policy(1)));
     let judge = Judge::new(rules);
     let settings = Settings {
         keypair: keypair.clone(),
@@ -58,16 +59,14 @@ pub(super) async fn start(options: Options, listener: Function) -> Result<Link, 
     let links = links.collect::<Result<Vec<_>, Failure>>()?;
 
     let machines = Rc::new(RefCell::new(machines));
-    let book = loaded.persisted.then(Book::default);
-    let peer_loop = PeerLoop::new(Rc::clone(&machines), book, listener);
+    let kept = Kept { book: loaded.persisted.then(Book::default), grants, rules: policy };
+    let peer_loop = PeerLoop::new(Rc::clone(&machines), kept, listener);
     let (stop, stopping) = oneshot::channel();
     let (to_loop, requests) = requests();
     let (ending, over) = watch::channel(false);
     let driver = spawn_driver(driver);
     spawn_local(async move {
         peer_loop.run(links, Inlets { requests, stop: stopping, works }, driver).await;
-        // The rules live as long as the peer.
-        drop(policy);
         ending.send_replace(true);
     });
     Ok(Link {

@@ -204,6 +204,7 @@ export class Panel extends View {
       <section aria-labelledby="people">${this.#people()}</section>
       <section aria-labelledby="links">${this.#links()}</section>
       <section aria-labelledby="peers">${this.#peers()}</section>
+      <section><pl-rights></pl-rights></section>
     `;
   }
 

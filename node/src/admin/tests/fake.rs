@@ -75,6 +75,7 @@ impl FakeNode {
             path: Path::Direct,
             connections: Vec::new(),
             standing: Standing::Full,
+            allows: None,
         };
         let peers: Vec<PeerInfo> = inner.peers.iter().map(info).collect();
         Status {

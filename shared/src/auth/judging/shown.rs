@@ -7,6 +7,7 @@ use std::sync::Arc;
 use libp2p_identity::PeerId;
 
 use super::super::Refusal;
+use super::super::receiving::wanted;
 use super::{Judging, Output};
 use crate::defence::group::Group;
 use crate::grant::{Audience, Chain, Context, Freshness, GrantId, Key, Limit, Rights};
@@ -248,38 +249,12 @@ impl Judging {
         self.next_end_ms = self.shown.values().filter_map(|shown| shown.ends_ms).min();
     }
 
-    /// Chains that were issued to us: one that is right, ours, and lasts longer than what we have on the
-    /// same things is kept. Whether it counts, others decide.
+    /// Chains that were issued to us.
     pub(super) fn receive(&mut self, now: Now, chains: &[Vec<u8>]) {
-        let Some(holder) = Audience::of_peer(&self.local) else { return };
         for bytes in chains {
-            let Ok(chain) = Chain::decode(bytes) else { continue };
-            let root = chain.root().body();
-            let context = Context {
-                network: &root.network,
-                now_ms: now.unix_ms,
-                holder,
-                roots: &[root.issuer],
-                owners: &[],
-                revocations: &self.revocations,
-            };
-            if self.wants(&chain) && chain.verify(&context).is_ok() {
-                self.outputs.push_back(Output::Received(chain));
-            }
+            let who = (&self.local, now.unix_ms);
+            let chain = wanted(who, &self.ours, Some(&self.revocations), bytes);
+            self.outputs.extend(chain.map(Output::Received));
         }
-    }
-
-    /// Only from whom we hold something already: strangers cannot fill our folder.
-    fn wants(&self, chain: &Chain) -> bool {
-        let (root, new) = (chain.root().body(), chain.last().terms());
-        let ours = || self.ours.iter();
-        ours().any(|old| {
-            let body = old.root().body();
-            body.issuer == root.issuer && body.network == root.network
-        }) && ours().map(|old| old.last().terms()).all(|old| {
-            old.prefix != new.prefix
-                || !new.actions.is_within(old.actions)
-                || new.expires_ms > old.expires_ms
-        })
     }
 }

@@ -10,7 +10,8 @@ use libp2p::swarm::{ConnectionId, NotifyHandler, ToSwarm};
 use super::{Behaviour, Event, Order};
 use crate::auth::{Judging, judging};
 use crate::defence::group::Group;
-use crate::grant::{ActionSet, Prefix};
+use crate::grant::{ActionSet, Chain, Prefix};
+use crate::limits::AUTH_CHAINS_MAX;
 use crate::machine::Machine as _;
 use crate::net::work::IdentityWork;
 use crate::net::{GOSSIP_PROTOCOL, KAD_PROTOCOL};
@@ -26,12 +27,14 @@ pub(super) struct Answering {
     /// Questions that are being judged: the machine's ticket, the connection, its number there.
     asked: VecDeque<(u64, ConnectionId, u64)>,
     next_ticket: u64,
+    /// Chains for connected peers that cannot be asked.
+    issued: Vec<(PeerId, Vec<u8>)>,
 }
 
 impl Answering {
     pub(super) fn new(local: PeerId) -> Self {
         let judging = Judging::new(local);
-        Self { local, judging, asked: VecDeque::new(), next_ticket: 0 }
+        Self { local, judging, asked: VecDeque::new(), next_ticket: 0, issued: Vec::new() }
     }
 
     pub(super) fn next_wake(&self) -> Option<Mono> {
@@ -40,6 +43,19 @@ impl Answering {
 
     pub(super) fn tick(&mut self, now: Now) {
         self.judging.tick(now);
+    }
+
+    /// A chain for a connected peer to keep.
+    pub(super) fn issue(&mut self, peer: PeerId, chain: &Chain) {
+        let waiting = self.issued.iter().filter(|(to, _)| *to == peer).count();
+        if waiting < AUTH_CHAINS_MAX {
+            self.issued.push((peer, chain.encode()));
+        }
+    }
+
+    /// The chains that wait for a peer.
+    pub(super) fn take_issued(&mut self, peer: &PeerId) -> Vec<Vec<u8>> {
+        self.issued.extract_if(.., |(to, _)| to == peer).map(|(_, bytes)| bytes).collect()
     }
 
     /// A connection has ended: nobody waits for answers there.
@@ -62,6 +78,7 @@ impl Behaviour {
                     self.event(Event::Proven(peer));
                 }
                 judging::Output::Answer { ticket, peer, status, reason, expires_ms, lists } => {
+                    let issued = self.answering.take_issued(&peer);
                     self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
                         status,
                         allowed,
@@ -70,6 +87,7 @@ impl Behaviour {
                         access,
                         reason,
                         lists,
+                        issued,
                     });
                 }
                 judging::Output::Count { id, holder } => {
@@ -167,6 +185,7 @@ impl Behaviour {
             access,
             reason: None,
             lists: Vec::new(),
+            issued: Vec::new(),
         });
     }
 

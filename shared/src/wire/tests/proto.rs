@@ -151,6 +151,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         access: 5,
         reason: "reason".to_owned(),
         lists: vec![b"lists".to_vec()],
+        issued: vec![b"issued".to_vec()],
     };
     let text = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
     let requested = BTreeMap::from([
@@ -169,6 +170,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         ("epoch".to_owned(), number(4)),
         ("access".to_owned(), number(5)),
         text("reason"),
+        text("issued"),
         text("lists"),
     ]);
     for (head, bytes, expected) in [

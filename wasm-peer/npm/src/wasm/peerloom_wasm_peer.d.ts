@@ -1,6 +1,6 @@
 // The raw WebAssembly module, as wasm-bindgen (target "web") generates it into dist/wasm/.
 // Checked by hand against that output, so that this package compiles before the module exists.
-import type { Message, PeerEvent, Status } from "../types.js";
+import type { Grant, Message, PeerEvent, Status } from "../types.js";
 
 /** Where the bytes of the module come from. */
 export type ModuleSource = URL | Request | Response | BufferSource | WebAssembly.Module;
@@ -31,6 +31,8 @@ export class Peer {
   join(room: string): Promise<void>;
   leave(room: string): Promise<void>;
   send(room: string, text: string): Promise<Message>;
+  accept(link: string): Promise<Grant>;
+  grants(forget: boolean): Promise<Grant[]>;
   setName(name: string | null): void;
   stop(): Promise<void>;
 }
