@@ -57,6 +57,10 @@ export function statusLine(state: State, speech: Speech): StatusLine {
     if (state.trouble) return line("offline", speech.say("status.noStart"), null);
     return line("starting", speech.say("status.starting"));
   }
+  // Connected by wire only: nobody there deals with us.
+  if (status.peers.length > 0 && status.peers.every((peer) => peer.standing === "refuses")) {
+    return line("degraded", speech.say("status.refused"));
+  }
   const down = status.links.filter((link) => link.state !== "connected");
   switch (status.health) {
     case "connected":

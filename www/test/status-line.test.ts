@@ -80,3 +80,14 @@ test("each health has its sentence", () => {
   assert.equal(offline.health, "offline");
   assert.equal(offline.canRetry, true);
 });
+
+test("connected to nobody who lets us in", () => {
+  const state = at("connected", [link("websocket", "connected")], 1);
+  assert.equal(statusLine(state, speech).health, "connected");
+  const { status } = state;
+  assert.ok(status);
+  const peers = status.peers.map((peer) => ({ ...peer, standing: "refuses" as const }));
+  state.apply({ type: "status", status: { ...status, peers } }, NOW);
+  const line = statusLine(state, speech);
+  assert.deepEqual([line.health, line.text], ["degraded", speech.say("status.refused")]);
+});

@@ -216,7 +216,8 @@ fn lists_that_peers_bring_are_handed_out_to_be_kept_and_only_then_count() {
     let list = revoke(Target::Grant(chain(2, HOUR).last().id()));
     let mut forged = list.encode();
     *forged.last_mut().unwrap() ^= 1;
-    let brings = |lists: Vec<Vec<u8>>| AuthRequest { lists, ..request(trust().network, vec![]) };
+    let member = || request(trust().network, vec![chain(3, HOUR).encode()]);
+    let brings = |lists: Vec<Vec<u8>>| AuthRequest { lists, ..member() };
     let listed = |auth: &mut Judging, now: Now, request: AuthRequest| {
         let source = Group::V4([10, 0, 3]);
         let request = Box::new(request);
@@ -244,8 +245,18 @@ fn lists_that_peers_bring_are_handed_out_to_be_kept_and_only_then_count() {
     // Now it is no news, and who lacks it is told.
     let (new, told) = listed(&mut auth, at(5), brings(vec![list.encode()]));
     assert_eq!((new.len(), told), (0, vec![list.encode()]));
-    let knows = AuthRequest { known: vec![(key(ROOT), 1)], ..request(trust().network, vec![]) };
+    let knows = AuthRequest { known: vec![(key(ROOT), 1)], ..member() };
     assert_eq!(listed(&mut auth, at(6), knows).1, Vec::<Vec<u8>>::new());
+    // Who was shut out is nothing for strangers to read. Whoever was shut out may.
+    let stranger = request(trust().network, vec![]);
+    assert_eq!(listed(&mut auth, at(7), stranger).1, Vec::<Vec<u8>>::new());
+    let request = Box::new(request(trust().network, vec![chain(2, HOUR).encode()]));
+    let source = Group::V4([10, 0, 2]);
+    auth.handle(at(8), Input::Asked { ticket: 1, peer: peer(2), source, request });
+    let told = outputs(&mut auth).into_iter().any(|output| {
+        matches!(output, Output::Answer { lists, status: AuthStatus::Denied, .. } if lists.len() == 1)
+    });
+    assert!(told);
 }
 
 #[test]

@@ -99,7 +99,7 @@ proptest! {
         });
         prop_assert!(tree.clone().into_keys().eq(list.clone().into_keys()));
         prop_assert!(tree.clone().into_values().eq(list.clone().into_values()));
-        prop_assert!((&tree).into_iter().eq(&list));
+        prop_assert!(tree.iter().eq(&list));
         prop_assert!(tree.into_iter().eq(list));
     }
 

@@ -91,11 +91,11 @@ impl From<PubsubError> for Failure {
 
 impl From<InviteError> for Failure {
     fn from(error: InviteError) -> Self {
-        let (code, hint) = match error {
-            InviteError::Expired { .. } | InviteError::NotYet { .. } => {
-                ("INV-002", "Ask for a new one; if it is new, check this device's date and time.")
-            }
-            _ => ("INV-001", "Copy all of the link again, or ask for a new one."),
+        let untimely = matches!(error, InviteError::Expired { .. } | InviteError::NotYet { .. });
+        let (code, hint) = if untimely {
+            ("INV-002", "Ask for a new one; if it is new, check this device's date and time.")
+        } else {
+            ("INV-001", "Copy all of the link again, or ask for a new one.")
         };
         Self::lasting(code, error, hint)
     }

@@ -10,7 +10,9 @@ use super::super::Refusal;
 use super::super::receiving::wanted;
 use super::{Judging, Output};
 use crate::defence::group::Group;
-use crate::grant::{Audience, Chain, Context, Freshness, GrantId, Key, Limit, Rights};
+use crate::grant::{
+    Audience, Chain, Context, Fault, Freshness, GrantError, GrantId, Key, Limit, Rights,
+};
 use crate::limits::GRANT_HOLDERS_MAX;
 use crate::policy::{Class, Held};
 use crate::time::Now;
@@ -79,11 +81,27 @@ impl Judging {
         }
         // Behind the grants, because whose lists matter is known by them.
         self.offered(now, &source, &request.lists);
-        let lists = self.newer_than(&request.known);
+        let lists = if self.may_know(&peer, refusal) {
+            self.newer_than(&request.known)
+        } else {
+            Vec::new()
+        };
         let expires_ms = self.shown.get(&peer).and_then(|shown| shown.ends_ms);
         let status = refusal.map_or(AuthStatus::Ok, |refusal| refusal.status());
         let reason = refusal.map(|refusal| refusal.to_string());
         self.outputs.push_back(Output::Answer { ticket, peer, status, reason, expires_ms, lists });
+    }
+
+    /// Whether a peer may read who was shut out of the network: not strangers where they may not be, but
+    /// whoever is in it, and whoever was.
+    fn may_know(&self, peer: &PeerId, refusal: Option<Refusal>) -> bool {
+        let was_in = matches!(
+            refusal,
+            Some(Refusal::Grant(GrantError { fault: Fault::Revoked { .. }, .. }) | Refusal::Stale)
+        );
+        let is_in =
+            self.shown.get(peer).is_some_and(|shown| shown.is_root || !shown.chains.is_empty());
+        !self.access.asks_first() || was_in || is_in
     }
 
     fn check(
