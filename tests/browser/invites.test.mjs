@@ -168,6 +168,30 @@ describe('a closed mesh', () => {
   )
 
   test(
+    'what a person forgets is gone at the node and after a reload',
+    { timeout: 120_000 },
+    checked(async () => {
+      const { link } = await invite()
+      const window = await open(link)
+      await letIn(window)
+      await until(async () => (await window.by('grant').count()) > 0, HEARS_MS, 'the grant on the page')
+      await window.by('allows-actions').locator('summary').press('Enter')
+      assert.match(await window.by('allows-actions').innerText(), /write in rooms/)
+      const id = await window.id()
+      await window.by('grants-forget').press('Enter')
+      await until(async () => (await standing(id)) !== 'full', DROPPED_MS, 'the node sees a stranger again')
+      assert.equal(await window.by('grant').count(), 0)
+      await window.page.reload()
+      await until(async () => (await allowed(window))?.refuses === 'true', JOINS_MS, 'the page says that it is out', {
+        describe: () => window.describe(),
+      })
+      assert.equal(await window.id(), id)
+      assert.equal(await window.by('grant').count(), 0)
+      await window.stop()
+    }),
+  )
+
+  test(
     'an invitation to a room opens that room and no other',
     { timeout: 120_000 },
     checked(async () => {

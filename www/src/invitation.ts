@@ -3,6 +3,8 @@
 // Not here: what an invitation is (the peer knows), drawing (ui/rights.ts).
 import { PeerloomError, type Grant, type Peer } from "peerloom";
 import { app } from "./app.ts";
+import type { Key } from "./i18n.ts";
+import { inviteTrouble } from "./rights.ts";
 import type { Reason } from "./state.ts";
 import { inviteOfHash, roomOfTopic } from "./text.ts";
 
@@ -11,7 +13,7 @@ export type Outcome =
   | { readonly kind: "none" }
   | { readonly kind: "waiting" }
   | { readonly kind: "accepted"; readonly grant: Grant }
-  | { readonly kind: "refused"; readonly reason: Reason };
+  | { readonly kind: "refused"; readonly key: Key; readonly reason: Reason };
 
 class Invitation {
   outcome: Outcome = { kind: "none" };
@@ -49,8 +51,20 @@ class Invitation {
       const room = roomOfTopic(grant.about);
       if (room !== null) this.onRoom(room);
     } catch (error) {
-      this.#become({ kind: "refused", reason: reasonOf(error) });
+      const name = error instanceof PeerloomError ? error.reason : null;
+      this.#become({ kind: "refused", key: inviteTrouble(name), reason: reasonOf(error) });
     }
+    await this.#look();
+  }
+
+  /** Forgets what was granted: nodes see a stranger again. */
+  async forget(): Promise<void> {
+    try {
+      await this.#peer?.forgetGrants();
+    } catch {
+      return; // The peer is going, and its grants stay.
+    }
+    this.#become({ kind: "none" });
     await this.#look();
   }
 

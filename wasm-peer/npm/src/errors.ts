@@ -13,6 +13,8 @@ export class PeerloomError extends Error {
   readonly docs: string;
   /** Whether the same call can succeed later. */
   readonly retryable: boolean;
+  /** The stable name of the reason where a code has several, such as "cut_off"; or null. */
+  readonly reason: string | null;
 
   constructor(fields: ErrorFields, options?: ErrorOptions) {
     super(fields.message, options);
@@ -20,6 +22,7 @@ export class PeerloomError extends Error {
     this.hint = fields.hint;
     this.docs = fields.docs ?? docsOf(fields.code);
     this.retryable = fields.retryable;
+    this.reason = fields.reason ?? null;
   }
 }
 
@@ -30,6 +33,7 @@ export interface ErrorFields {
   readonly hint: string;
   readonly docs?: string;
   readonly retryable: boolean;
+  readonly reason?: string | null;
 }
 
 const docsOf = (code: string): string => `docs/errors.md#${code.toLowerCase()}`;
@@ -94,6 +98,7 @@ export function asPeerloomError(thrown: unknown): PeerloomError {
       hint: typeof raw.hint === "string" ? raw.hint : "This should not happen: please report it.",
       ...(typeof raw.docs === "string" ? { docs: raw.docs } : {}),
       retryable: raw.retryable === true,
+      reason: typeof raw.reason === "string" ? raw.reason : null,
     },
     { cause: thrown },
   );

@@ -161,3 +161,19 @@ test("stop ends readers and calls, and can be repeated", async () => {
   assert.equal((await next).done, true);
   await assert.rejects(peer.ping("b"), code("WEB-003"));
 });
+
+test("invitations become grants, and their failures say which reason it was", async () => {
+  const { peer } = make();
+  const grant = await peer.accept("http://mesh.example/#j=AQ");
+  assert.deepEqual(await peer.grants(), [grant]);
+  await assert.rejects(peer.accept("hello"), (error: unknown) => {
+    return error instanceof PeerloomError && error.code === "INV-001" && error.reason === "not_an_invite";
+  });
+  await assert.rejects(peer.dial("bad"), (error: unknown) => {
+    return error instanceof PeerloomError && error.reason === null;
+  });
+  await peer.forgetGrants();
+  assert.deepEqual(await peer.grants(), []);
+  await peer.stop();
+  await assert.rejects(peer.accept("#j=AQ"), code("WEB-003"));
+});

@@ -1,5 +1,5 @@
 // A hand-written stand-in for the raw module: the tests play the network.
-import type { Message, PeerEvent, Status } from "../src/types.js";
+import type { Grant, Message, PeerEvent, Status } from "../src/types.js";
 
 export const ME = "12D3KooWMe";
 
@@ -108,6 +108,23 @@ export class Peer {
 
   setName(name: string | null): void {
     calls.push(`setName ${name}`);
+  }
+
+  #held: Grant[] = [];
+
+  accept(link: string): Promise<Grant> {
+    if (!link.includes("#j=")) {
+      const fields = { code: "INV-001", hint: "Copy all of it.", reason: "not_an_invite", retryable: false };
+      return Promise.reject(Object.assign(new Error("this is no invitation"), fields));
+    }
+    const grant: Grant = { root: "12D3KooWBob", actions: ["topic.publish"], about: "", expiresMs: 5 };
+    this.#held.push(grant);
+    return Promise.resolve(grant);
+  }
+
+  grants(forget: boolean): Promise<Grant[]> {
+    if (forget) this.#held = [];
+    return Promise.resolve(this.#held);
   }
 
   stop(): Promise<void> {

@@ -20,11 +20,13 @@ pub(super) struct Failure {
     message: String,
     hint: &'static str,
     retryable: bool,
+    /// The stable name of the reason, where one code has several.
+    reason: Option<&'static str>,
 }
 
 impl Failure {
     fn lasting(code: &'static str, message: impl ToString, hint: &'static str) -> Self {
-        Self { code, message: message.to_string(), hint, retryable: false }
+        Self { code, message: message.to_string(), hint, retryable: false, reason: None }
     }
 
     fn passing(code: &'static str, message: impl ToString, hint: &'static str) -> Self {
@@ -97,7 +99,8 @@ impl From<InviteError> for Failure {
         } else {
             ("INV-001", "Copy all of the link again, or ask for a new one.")
         };
-        Self::lasting(code, error, hint)
+        let reason = Some(error.name());
+        Self { reason, ..Self::lasting(code, error, hint) }
     }
 }
 
@@ -171,7 +174,7 @@ impl From<serde_wasm_bindgen::Error> for Failure {
 
 impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
-        let Failure { code, message, hint, retryable } = failure;
+        let Failure { code, message, hint, retryable, reason } = failure;
         let error = js_sys::Error::new(&message);
         let docs = format!("docs/errors.md#{}", code.to_ascii_lowercase());
         for (name, value) in [
@@ -179,6 +182,7 @@ impl From<Failure> for JsValue {
             ("hint", Self::from(hint)),
             ("docs", Self::from(docs)),
             ("retryable", Self::from(retryable)),
+            ("reason", Self::from(reason)),
         ] {
             // A new error is an ordinary object: every property can be set.
             drop(Reflect::set(&error, &name.into(), &value));

@@ -6,6 +6,7 @@ import { css, html, nothing, type TemplateResult } from "lit";
 import { app } from "../app.ts";
 import type { Key } from "../i18n.ts";
 import { invitation } from "../invitation.ts";
+import { actionKeys } from "../rights.ts";
 import { roomOfTopic, shortId } from "../text.ts";
 import { icons } from "./icons.ts";
 import { shared } from "./styles.ts";
@@ -53,6 +54,23 @@ export class Rights extends View {
       .card.no {
         border-color: var(--pl-warn);
       }
+      .forget {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        padding-block: 6px;
+      }
+      .forget p {
+        flex: 1;
+      }
+      summary {
+        min-block-size: 24px;
+        padding-block-start: 2px;
+        border-radius: 4px;
+        color: var(--pl-accent);
+        font-size: 0.8125rem;
+        cursor: pointer;
+      }
       .strong {
         font-weight: 600;
       }
@@ -73,7 +91,7 @@ export class Rights extends View {
     return html`
       <h2 id="rights">${this.say("rights.title")}</h2>
       ${this.#outcome()} ${invitation.grants.map((grant) => this.#grant(grant))}
-      ${peers.map((peer) => this.#peer(peer))}
+      ${invitation.grants.length === 0 ? nothing : this.#forget()} ${peers.map((peer) => this.#peer(peer))}
       ${
         peers.length === 0 && invitation.grants.length === 0
           ? html`<p class="soft">${this.say("rights.empty")}</p>`
@@ -109,14 +127,33 @@ export class Rights extends View {
       <p class="strong">${this.say(key)}</p>
       ${
         outcome.kind === "refused"
-          ? html`<p lang="en">${outcome.reason.text}</p>
-              <p class="soft">${this.say("rights.askAnew")} (${outcome.reason.code})</p>`
+          ? html`<p>${this.say(outcome.key)}</p>
+              <p class="soft" lang="en">${outcome.reason.text} (${outcome.reason.code})</p>`
           : nothing
       }
       <button class="bare small" @click=${() => invitation.dismiss()}>
         ${icons.close}${this.say("notice.dismiss")}
       </button>
     </div>`;
+  }
+
+  #forget(): TemplateResult {
+    return html`<div class="forget">
+      <p class="soft">${this.say("rights.forgetHint")}</p>
+      <button class="small" data-testid="grants-forget" @click=${() => void invitation.forget()}>
+        ${this.say("rights.forget")}
+      </button>
+    </div>`;
+  }
+
+  /** All that a peer allows, in words, for whoever wants to know. */
+  #actions(allows: Allows): TemplateResult | typeof nothing {
+    const words = actionKeys(allows.actions).map((key) => this.say(key));
+    if (words.length === 0) return nothing;
+    return html`<details data-testid="allows-actions">
+      <summary>${this.say("rights.actions", { n: words.length })}</summary>
+      <p>${app.speech.list(words)}</p>
+    </details>`;
   }
 
   #grant(grant: Grant): TemplateResult {
@@ -160,6 +197,7 @@ export class Rights extends View {
               ${words.length === 0 ? this.say("rights.nothing") : this.say("rights.may", { list: words.join(", ") })}
             </p>`
       }
+      ${this.#actions(allows)}
       ${allows.reason === null ? nothing : html`<p lang="en" data-testid="reason">${allows.reason}</p>`}
       ${refuses || allows.reason !== null ? html`<p class="soft">${this.say("rights.ask")}</p>` : nothing}
       ${

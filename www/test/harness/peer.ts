@@ -2,6 +2,8 @@
 // Invariant: same exports as the package, as far as the page uses them.
 // Not here: any network.
 import type {
+  Allows,
+  Grant,
   Link,
   Message,
   PeerEvent,
@@ -63,6 +65,41 @@ const js: PeerInfo = {
   connections: [connection(`${WS}/p2p-circuit/p2p/${UC}`, "circuit", "relayed")],
 };
 
+const STRANGERS_MAY = ["connect.in", "protocol.open", "topic.subscribe", "dht.query"];
+const MEMBERS_MAY = [
+  ...STRANGERS_MAY,
+  "topic.publish",
+  "topic.history",
+  "dm.send",
+  "invite.mint",
+  "relay.reserve",
+];
+const allows = (fields: Partial<Allows>): Allows => ({
+  access: "friends",
+  actions: STRANGERS_MAY,
+  expiresMs: null,
+  reason: null,
+  epoch: 3,
+  ...fields,
+});
+const until = Date.now() + 3 * 86_400_000;
+const grant: Grant = { root: NODE, actions: MEMBERS_MAY, about: "", expiresMs: until };
+const RIGHTS: Readonly<Record<string, PeerInfo[]>> = {
+  member: [{ ...node, allows: allows({ actions: MEMBERS_MAY, expiresMs: until }) }],
+  guest: [{ ...node, allows: allows({ access: "open", actions: MEMBERS_MAY }) }],
+  refused: [
+    {
+      ...node,
+      standing: "refuses",
+      allows: allows({
+        access: "closed",
+        actions: [],
+        reason: "link 1: this invite was for 1 and is used up; ask for a new one",
+      }),
+    },
+  ],
+};
+
 const MEMBERS = [
   { id: NODE, name: null, lastSeenMs: 0 },
   { id: ANNA, name: "Anna", lastSeenMs: 0 },
@@ -85,6 +122,8 @@ function picture(): Status {
     uptimeMs: 5,
   };
   const lobby = { name: "lobby", topic: "peerloom/open/lobby", members: MEMBERS };
+  const rights = RIGHTS[scene];
+  if (rights) return { ...base, peers: rights, rooms: [lobby] };
   switch (scene) {
     case "alone":
       return base;
@@ -176,6 +215,27 @@ class ScriptedPeer extends Target {
   readonly id = ME;
   readonly persisted = scene !== "notes";
   status = picture();
+
+  #grants: Grant[] = ["member", "refused"].includes(scene) ? [grant] : [];
+
+  async accept(text: string): Promise<Grant> {
+    if (text.includes("#j=")) return grant;
+    throw new PeerloomError({
+      code: text.includes("old") ? "INV-002" : "INV-001",
+      message: "this is no invitation: it has no part that begins with #j=",
+      hint: "Copy all of it.",
+      retryable: false,
+      reason: text.includes("old") ? "expired" : "not_an_invite",
+    });
+  }
+
+  async grants(): Promise<Grant[]> {
+    return this.#grants;
+  }
+
+  async forgetGrants(): Promise<void> {
+    this.#grants = [];
+  }
 
   async join(room: string): Promise<unknown> {
     if (room === "locked") {
