@@ -22,6 +22,7 @@ mod forged;
 mod inside;
 mod introduced;
 mod invites;
+mod matrix;
 mod memory;
 mod mesh;
 mod ping;
