@@ -21,6 +21,8 @@ use super::kinds::{ROOM, TOPIC};
 
 /// What a node offers to whom it lets in, one of each gated protocol.
 const PROTOCOLS: [&str; 3] = ["/meshsub/1.1.0", KAD_PROTOCOL, "/libp2p/circuit/relay/0.2.0/hop"];
+/// What everybody may open.
+const PING: &str = "/ipfs/ping/1.0.0";
 /// A record that the node holds.
 const HELD: &[u8] = b"a record of the node";
 
@@ -114,17 +116,17 @@ impl World {
 
     /// Tries everything on one connection, and the rest on others.
     pub(crate) async fn try_all(&self, make: &Make, name: &str, welcome: bool) -> Outcome {
+        let speaks = self.opens(make, name).await;
+        let mut outcome = vec![(Action::ProtocolOpen, speaks)];
         let asker = Asker::start(make);
-        self.introduce(&asker, make.class).await;
-        let stays = asker.connect(&self.at(make.class), self.id).await.is_some();
-        assert_eq!(stays, welcome, "{name}: it is heard");
-        let mut outcome = vec![(Action::ProtocolOpen, self.opens(&asker, name).await)];
-        outcome.push((Action::TopicSubscribe, self.subscribes(&asker, name).await));
+        let heard = asker.connect(&self.at(make.class), self.id).await.is_some();
+        assert_eq!(heard, welcome, "{name}: it is heard");
+        outcome.push((Action::TopicSubscribe, self.subscribes(&asker, name, speaks).await));
         let (slot, circuit, put, provide, query) = tokio::join!(
             self.reserves(&asker, make.class),
             self.calls(&asker, make.class),
             self.puts(&asker, name),
-            self.provides(&asker, make.class, name),
+            self.provides(&asker, make.class, name, speaks),
             self.asks(&asker),
         );
         outcome.extend([
@@ -137,13 +139,17 @@ impl World {
         // What did not happen did not happen on a connection that stood.
         assert_eq!(asker.is_connected(self.id), welcome, "{name}: it is still there");
         drop(asker);
-        outcome.push((Action::TopicRelay, self.carries(make, name).await));
+        outcome.push((Action::TopicRelay, self.carries(make, name, speaks).await));
         outcome.push((Action::TopicPublish, self.writes(make, name).await));
         outcome.push((Action::ConnectOut, self.is_dialled(make, name).await));
         outcome
     }
 
-    async fn opens(&self, asker: &Asker, name: &str) -> bool {
+    /// On a connection of its own: a bare stream of gossip takes the place of gossip's own.
+    async fn opens(&self, make: &Make, name: &str) -> bool {
+        let asker = Asker::start(make);
+        self.introduce(&asker, make.class).await;
+        asker.connect(&self.at(make.class), self.id).await;
         let mut opened = Vec::new();
         for protocol in PROTOCOLS {
             opened.push(asker.opens(self.id, protocol).await);
@@ -153,10 +159,10 @@ impl World {
     }
 
     /// Whether what is said in the room reaches it.
-    async fn subscribes(&self, asker: &Asker, name: &str) -> bool {
+    async fn subscribes(&self, asker: &Asker, name: &str, speaks: bool) -> bool {
         let before = self.denied(Action::TopicSubscribe);
         asker.subscribe(TOPIC).await;
-        let accepted = asker.opens(self.id, PROTOCOLS[0]).await && {
+        let accepted = speaks && {
             let judged = || {
                 let denied = self.denied(Action::TopicSubscribe) > before;
                 self.follows(asker.id).map(|()| true).or_else(|| denied.then_some(false))
@@ -173,7 +179,7 @@ impl World {
             eventually("it hears it", || hears(asker).then_some(())).await;
         }
         // A round trip later.
-        asker.opens(self.id, PROTOCOLS[0]).await;
+        asker.opens(self.id, PING).await;
         assert_eq!(hears(asker), accepted, "{name}: it hears what it follows");
         accepted
     }
@@ -203,7 +209,7 @@ impl World {
         .await
     }
 
-    async fn provides(&self, asker: &Asker, class: Class, name: &str) -> bool {
+    async fn provides(&self, asker: &Asker, class: Class, name: &str, speaks: bool) -> bool {
         let (key, id, at) = (format!("provided by {name}").into_bytes(), self.id, self.at(class));
         let (record, before) = (RecordKey::new(&key), self.denied(Action::DhtProvide));
         let provide = move |kad: &mut libp2p::kad::Behaviour<_>| {
@@ -212,7 +218,7 @@ impl World {
         };
         asker.query(provide).await;
         // The announcement is never answered; whoever may not open the protocol cannot make it.
-        let end = if asker.opens(self.id, KAD_PROTOCOL).await { End::Done } else { End::Failed };
+        let end = if speaks { End::Done } else { End::Failed };
         let (wanted, provider) = (Ask::FindProviders(key), asker.id);
         self.is_stored(
             end,
@@ -270,11 +276,11 @@ impl World {
     }
 
     /// Whether the node takes from it what the helper wrote.
-    async fn carries(&self, make: &Make, name: &str) -> bool {
+    async fn carries(&self, make: &Make, name: &str, speaks: bool) -> bool {
         let author = self.helped_by.key.clone();
         let asker = Asker::start(&Make { author, ..make.clone() });
-        let here = asker.connect(&self.at(make.class), self.id).await.is_some();
-        if here && asker.opens(self.id, PROTOCOLS[0]).await {
+        asker.connect(&self.at(make.class), self.id).await;
+        if speaks {
             asker.meets(self.id, TOPIC).await;
         }
         let (text, before) = (format!("carried by {name}"), self.denied(Action::TopicRelay));
