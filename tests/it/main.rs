@@ -29,5 +29,6 @@ mod ping;
 mod policy;
 mod raw;
 mod relay;
+mod reload;
 mod restart;
 mod transports;

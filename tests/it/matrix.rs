@@ -2,8 +2,8 @@
 //! Invariant: each cell of `matrix.tsv` is found as it is written there, none is left out.
 //! Not here: other profiles and the language of policies (unit tests of the engine).
 
-mod asker;
-mod kinds;
+pub(crate) mod asker;
+pub(crate) mod kinds;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
