@@ -10,6 +10,8 @@ pub mod command;
 mod discovery;
 pub mod driver;
 pub mod effect;
+#[cfg(not(target_arch = "wasm32"))]
+mod followers;
 pub mod gate;
 pub mod gated;
 pub mod handle;

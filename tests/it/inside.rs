@@ -126,7 +126,13 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub(crate) fn start(options: Options) -> Self {
-        let (folder, config) = config();
+        Self::prepared(options, |_| ())
+    }
+
+    /// One whose settings, or what lies in its data folder, are not the usual ones.
+    pub(crate) fn prepared(options: Options, prepare: impl FnOnce(&mut CheckedConfig)) -> Self {
+        let (folder, mut config) = config();
+        prepare(&mut config);
         let (tell, told) = sync_channel(1);
         let (tell_end, ends) = sync_channel(1);
         let thread = std::thread::spawn(move || {

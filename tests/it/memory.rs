@@ -51,11 +51,15 @@ where
 
 /// A swarm that speaks through memory.
 pub(crate) fn memory_swarm(keypair: &Keypair, judge: &Judge) -> Swarm<Behaviour> {
+    memory_swarm_of(Profile::Edge, keypair, judge)
+}
+
+fn memory_swarm_of(profile: Profile, keypair: &Keypair, judge: &Judge) -> Swarm<Behaviour> {
     let local = keypair.public().to_peer_id();
     let (relay_transport, relay_client) = relay::client::new(local);
     let settings = Settings {
         keypair: keypair.clone(),
-        profile: Profile::Edge,
+        profile,
         agent: agent("native"),
         mdns: false,
         seed: 7,
@@ -81,9 +85,14 @@ impl Peer {
 
     /// With this key and these rules. Must run inside a runtime.
     pub(crate) fn with(keypair: &Keypair, policy: PolicySet) -> Self {
+        Self::of(Profile::Edge, keypair, policy)
+    }
+
+    /// Of this size. Must run inside a runtime.
+    pub(crate) fn of(profile: Profile, keypair: &Keypair, policy: PolicySet) -> Self {
         let (policy, rules) = watch::channel(Arc::new(policy));
         let judge = Judge::new(rules);
-        let swarm = memory_swarm(keypair, &judge);
+        let swarm = memory_swarm_of(profile, keypair, &judge);
         let Parts { driver, handle, works, .. } = Driver::parts(swarm, judge, true, None);
         let (stop, stopped) = oneshot::channel::<()>();
         // A stop that is dropped unused never comes.

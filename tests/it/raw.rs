@@ -203,9 +203,9 @@ fn swarm(keypair: &Keypair, author: MessageAuthenticity) -> Swarm<Bare> {
     Swarm::new(transport(keypair), behaviour, keypair.public().to_peer_id(), swarm_config)
 }
 
-type Peers = Boxed<(PeerId, StreamMuxerBox)>;
+pub(crate) type Peers = Boxed<(PeerId, StreamMuxerBox)>;
 
-fn secured<T>(transport: T, keypair: &Keypair) -> Peers
+pub(crate) fn secured<T>(transport: T, keypair: &Keypair) -> Peers
 where
     T: libp2p::Transport + Send + Unpin + 'static,
     T::Output: futures::AsyncRead + futures::AsyncWrite + Send + Unpin + 'static,
@@ -220,7 +220,8 @@ where
         .boxed()
 }
 
-fn transport(keypair: &Keypair) -> Peers {
+/// Every transport of a node, without relays.
+pub(crate) fn transport(keypair: &Keypair) -> Peers {
     let plain = || tcp::tokio::Transport::new(tcp::Config::default());
     let certificate = Certificate::generate().expect("made");
     let webrtc = DirectTransport::new(keypair.clone(), certificate)

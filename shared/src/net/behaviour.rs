@@ -16,6 +16,8 @@ use libp2p::{PeerId, StreamProtocol, connection_limits, identify, kad, relay};
 use libp2p::{autonat, dcutr, mdns};
 
 use super::auth;
+#[cfg(not(target_arch = "wasm32"))]
+use super::followers::Followers;
 use super::gate::Gate;
 use super::gated::Gated;
 use super::judge::Judge;
@@ -99,9 +101,12 @@ pub struct SetupError {
 }
 
 pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
-pub(super) type TopicFilter = gossipsub::MaxCountSubscriptionFilter<
-    gossipsub::CallbackSubscriptionFilter<fn(&gossipsub::TopicHash) -> bool>,
->;
+pub(super) type TopicFilter = gossipsub::MaxCountSubscriptionFilter<Fits>;
+#[cfg(not(target_arch = "wasm32"))]
+type Fits = Followers;
+/// A page's policy is open to everybody.
+#[cfg(target_arch = "wasm32")]
+type Fits = gossipsub::CallbackSubscriptionFilter<fn(&gossipsub::TopicHash) -> bool>;
 
 /// All protocols of a peer.
 #[derive(NetworkBehaviour)]
@@ -145,14 +150,25 @@ impl Behaviour {
     ) -> Result<Self, SetupError> {
         let local = settings.keypair.public().to_peer_id();
         let profile = settings.profile;
-        let gossip = gossip(settings)?;
+        #[cfg(not(target_arch = "wasm32"))]
+        let fits = Followers::new(judge.clone());
+        #[cfg(target_arch = "wasm32")]
+        let fits: Fits = gossipsub::CallbackSubscriptionFilter(|topic| {
+            topic.as_str().len() <= limits::TOPIC_BYTES_MAX
+        });
+        #[cfg(not(target_arch = "wasm32"))]
+        let followers = fits.clone();
+        let gossip = gated(gossip(settings, fits)?, judge, GOSSIP_PROTOCOL)
+            .waiting_for(&["/meshsub", "/floodsub"]);
+        #[cfg(not(target_arch = "wasm32"))]
+        let gossip = gossip.telling(followers);
         Ok(Self {
             gate: Gate::new(judge.clone()),
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
             ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
             auth: auth::Behaviour::new(local, profile.class(), judge.clone()),
-            gossip: gated(gossip, judge, GOSSIP_PROTOCOL).waiting_for(&["/meshsub", "/floodsub"]),
+            gossip,
             kad: gated(kademlia(local, profile), judge, KAD_PROTOCOL),
             relay_client: on_nodes(relay_client, |inner| gated(inner, judge, STOP_PROTOCOL)),
             webrtc: on_nodes(webrtc.admitting(introducing(judge.clone())), |inner| {
@@ -282,7 +298,7 @@ fn identify(settings: &Settings) -> identify::Config {
         .with_cache_size(0)
 }
 
-fn gossip(settings: &Settings) -> Result<Gossip, SetupError> {
+fn gossip(settings: &Settings, fits: Fits) -> Result<Gossip, SetupError> {
     let wrong = |reason: &dyn std::fmt::Display| SetupError {
         protocol: "gossipsub",
         reason: reason.to_string(),
@@ -298,10 +314,8 @@ fn gossip(settings: &Settings) -> Result<Gossip, SetupError> {
         .support_floodsub()
         .build()
         .map_err(|e| wrong(&e))?;
-    let fits: fn(&gossipsub::TopicHash) -> bool =
-        |topic| topic.as_str().len() <= limits::TOPIC_BYTES_MAX;
     let filter = gossipsub::MaxCountSubscriptionFilter {
-        filter: gossipsub::CallbackSubscriptionFilter(fits),
+        filter: fits,
         max_subscribed_topics: limits::GOSSIP_SUBSCRIPTIONS_MAX,
         max_subscriptions_per_request: limits::GOSSIP_SUBSCRIPTIONS_MAX,
     };

@@ -220,6 +220,8 @@ impl Driver {
                 if self.state.connections.values().any(is_unwanted) {
                     self.hang_up(peer);
                 }
+                #[cfg(not(target_arch = "wasm32"))]
+                self.replace(Some(peer));
             }
             auth::Event::Keep(work) => {
                 // What is lost here is told again when the peer shows its grants again.
@@ -247,6 +249,8 @@ impl Driver {
             behaviour.rejudge(&peer);
         }
         self.rejudge();
+        #[cfg(not(target_arch = "wasm32"))]
+        self.replace(None);
     }
 
     /// Closes what is no longer allowed.

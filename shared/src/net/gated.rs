@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
+#[cfg(not(target_arch = "wasm32"))]
+use libp2p::gossipsub::TopicHash;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler,
@@ -18,6 +20,8 @@ use libp2p::{Multiaddr, PeerId};
 
 use self::handler::{Handler, Order};
 use super::address;
+#[cfg(not(target_arch = "wasm32"))]
+use super::followers::Followers;
 use super::judge::Judge;
 use super::table::Table;
 use crate::policy::{Action, Resource, Subject};
@@ -36,6 +40,8 @@ pub struct Gated<B: NetworkBehaviour> {
     inner: B,
     waits_for: &'static [&'static str],
     known: Known,
+    #[cfg(not(target_arch = "wasm32"))]
+    followers: Option<Followers>,
     queue: VecDeque<ToSwarm<B::ToSwarm, Order<THandler<B>>>>,
 }
 
@@ -50,16 +56,27 @@ enum Made {
 struct Connection {
     peer: PeerId,
     made: Made,
+    /// The peer as the policy knows it.
+    who: Subject,
+    relayed: bool,
     open: bool,
     /// Known once it is established.
     endpoint: Option<ConnectedPoint>,
 }
 
 impl Connection {
+    fn new(peer: PeerId, made: Made) -> Self {
+        let remote = made.remote();
+        let (who, relayed) = (Subject::connected(peer, &remote), address::is_relayed(&remote));
+        Self { peer, made, who, relayed, open: false, endpoint: None }
+    }
+}
+
+impl Made {
     fn remote(&self) -> Multiaddr {
-        match &self.made {
-            Made::Inbound { local, remote } => address::inbound(local, remote),
-            Made::Outbound { remote, .. } => remote.clone(),
+        match self {
+            Self::Inbound { local, remote } => address::inbound(local, remote),
+            Self::Outbound { remote, .. } => remote.clone(),
         }
     }
 }
@@ -89,11 +106,10 @@ impl Known {
         self.established_of(peer).filter(|(_, one)| one.open).count()
     }
 
-    fn allows(&self, peer: PeerId, remote: &Multiaddr) -> bool {
-        (self.relayed || !address::is_relayed(remote)) && {
+    fn allows(&self, connection: &Connection) -> bool {
+        (self.relayed || !connection.relayed) && {
             let resource = Resource::Protocol(self.protocol.to_owned());
-            let who = Subject::connected(peer, remote);
-            self.judge.authorize(&who, Action::ProtocolOpen, &resource).is_ok()
+            self.judge.authorize(&connection.who, Action::ProtocolOpen, &resource).is_ok()
         }
     }
 
@@ -114,6 +130,9 @@ impl<B: NetworkBehaviour> Gated<B> {
     /// Gates `inner` under the name `protocol`.
     pub fn new(inner: B, judge: Judge, protocol: &'static str) -> Self {
         let known = Known { judge, protocol, relayed: false, table: Table::default() };
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self { inner, waits_for: &[], known, followers: None, queue: VecDeque::new() };
+        #[cfg(target_arch = "wasm32")]
         Self { inner, waits_for: &[], known, queue: VecDeque::new() }
     }
 
@@ -128,6 +147,28 @@ impl<B: NetworkBehaviour> Gated<B> {
     #[must_use]
     pub fn also_relayed(self) -> Self {
         Self { known: Known { relayed: true, ..self.known }, ..self }
+    }
+
+    /// The same, which says whose words the inner behaviour is about to read.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub(super) fn telling(self, followers: Followers) -> Self {
+        Self { followers: Some(followers), ..self }
+    }
+
+    /// Whether gossip and the policy no longer agree on what a peer follows.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn is_misplaced<'a>(
+        &self,
+        peer: &PeerId,
+        follows: impl IntoIterator<Item = &'a TopicHash>,
+    ) -> bool {
+        let (Some(followers), Some((_, connection))) =
+            (&self.followers, self.known.established_of(peer).find(|(_, one)| one.open))
+        else {
+            return false;
+        };
+        followers.is_misplaced(&connection.who, follows)
     }
 
     /// The behaviour inside.
@@ -146,7 +187,7 @@ impl<B: NetworkBehaviour> Gated<B> {
         let all: Vec<ConnectionId> = self.known.established_of(peer).map(|(id, _)| id).collect();
         for id in all {
             let Some(connection) = self.known.table.get(id) else { continue };
-            let (open, allowed) = (connection.open, self.known.allows(*peer, &connection.remote()));
+            let (open, allowed) = (connection.open, self.known.allows(connection));
             if allowed && !open {
                 self.open(*peer, id);
             } else if open && !allowed {
@@ -179,8 +220,8 @@ impl<B: NetworkBehaviour> Gated<B> {
         id: ConnectionId,
         made: Made,
     ) -> Result<Handler<THandler<B>>, ConnectionDenied> {
-        let mut connection = Connection { peer, made, open: false, endpoint: None };
-        connection.open = self.known.allows(peer, &connection.remote());
+        let mut connection = Connection::new(peer, made);
+        connection.open = self.known.allows(&connection);
         let made = connection.open.then(|| connection.made.clone());
         self.known.table.insert(id, connection);
         let inner = made.map(|made| self.make(peer, id, &made)).transpose()?;
@@ -231,6 +272,10 @@ impl<B: NetworkBehaviour> Gated<B> {
         let closed = self.known.table.remove(event.connection_id);
         if closed.is_some_and(|connection| connection.open) {
             let remaining_established = self.known.count(&event.peer_id);
+            #[cfg(not(target_arch = "wasm32"))]
+            if let (0, Some(followers)) = (remaining_established, &self.followers) {
+                followers.forget(&event.peer_id);
+            }
             self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
                 remaining_established,
                 ..event
@@ -312,8 +357,17 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         id: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        if self.known.is_open(id) {
-            self.inner.on_connection_handler_event(peer, id, event);
+        if !self.known.is_open(id) {
+            return;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if let (Some(followers), Some(connection)) = (&self.followers, self.known.table.get(id)) {
+            followers.listen_to(Some(connection.who.clone()));
+        }
+        self.inner.on_connection_handler_event(peer, id, event);
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(followers) = &self.followers {
+            followers.listen_to(None);
         }
     }
 

@@ -138,6 +138,22 @@ impl Driver {
             })
     }
 
+    /// Closes the connections of those, or of the one, who follow what they may not any more, or were
+    /// refused what they may follow now: whoever comes back subscribes anew.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn replace(&mut self, only: Option<libp2p::PeerId>) {
+        let gossip = &self.swarm.behaviour().gossip;
+        let all = gossip.inner().all_peers();
+        let asked = all.filter(|(peer, _)| only.is_none_or(|only| only == **peer));
+        let misplaced: Vec<_> = asked
+            .filter(|(peer, follows)| gossip.is_misplaced(peer, follows.iter().copied()))
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in misplaced {
+            self.hang_up(peer);
+        }
+    }
+
     /// Takes a peer that has gone off every topic.
     pub(super) fn unfollow_all(&mut self, peer: &libp2p::PeerId) {
         let topics: Vec<_> = self.state.topics.keys().cloned().collect();
