@@ -13,7 +13,7 @@ use libp2p::core::transport::MemoryTransport;
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, swarm};
+use libp2p::{PeerId, Swarm, identify, swarm};
 use peerloom_node::policy::CedarEngine;
 use peerloom_node::policy::folder::{self, Wanted};
 use peerloom_node::root::spawn;

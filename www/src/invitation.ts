@@ -90,7 +90,7 @@ class Invitation {
 
 function reasonOf(error: unknown): Reason {
   if (error instanceof PeerloomError) return { code: error.code, text: error.message };
-  return { code: "WEB-000", text: String(error) };
+  return { code: "WEB-005", text: String(error) };
 }
 
 export const invitation = new Invitation();
