@@ -22,6 +22,7 @@ mod check;
 mod entry;
 mod limiter;
 mod log;
+mod past;
 mod recent;
 mod show;
 mod tail;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use check::{Broken, CheckError, Whole, Wrong, check};
 pub use entry::{Entry, GrantChange, GrantNote, Ref, Way, Why};
+pub use past::PastDenial;
 pub use recent::{Asked, AskedGrant, read as read_recent};
 pub use show::{show, utc};
 pub use tail::Tailing;

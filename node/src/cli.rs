@@ -22,6 +22,7 @@ pub mod output;
 pub mod paths;
 pub mod peers;
 pub mod ping;
+pub mod policy;
 pub mod reload;
 pub mod room;
 pub mod run;
@@ -129,6 +130,8 @@ pub enum Verb {
     Join(join::JoinArgs),
     /// List and take back grants
     Grant(grant::GrantArgs),
+    /// Check, test, format and explain the policies
+    Policy(policy::PolicyArgs),
     /// Tell whether the node is alive and does its work
     Health,
     /// Show where files are
@@ -231,6 +234,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Invite(args) => invite::run(&session, args),
         Verb::Join(args) => join::run(&session, &args),
         Verb::Grant(args) => grant::run(&session, args),
+        Verb::Policy(args) => policy::run(&session, args),
         Verb::Health => health::run(&session),
         Verb::Paths => paths::run(&session),
         Verb::Config(args) => config::run(&session, args),

@@ -4,11 +4,13 @@
 
 pub mod actor;
 pub mod assertions;
+pub mod beside;
 mod cache;
 pub mod compile;
 pub mod engine;
 pub mod entities_file;
 pub mod error;
+pub mod explain;
 pub mod facts;
 pub mod folder;
 pub mod keeper;
@@ -16,6 +18,7 @@ pub mod messages;
 pub mod names;
 pub mod network_file;
 pub mod observe;
+pub mod replay;
 pub mod roster;
 pub mod rule;
 pub mod rule_files;

@@ -27,6 +27,7 @@ mod memory;
 mod mesh;
 mod ping;
 mod policy;
+mod policy_verbs;
 mod raw;
 mod relay;
 mod reload;

@@ -10,11 +10,13 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use peerloom_shared::grant::{Audience, Rights};
 use peerloom_shared::limits::{
-    AUDIT_GRANTS_MAX, AUDIT_RECENT_BYTES_MAX, AUDIT_RECENT_MAX, AUDIT_RESOURCE_BYTES_MAX,
+    AUDIT_GRANTS_MAX, AUDIT_RECENT_BYTES_MAX, AUDIT_RECENT_MAX, AUDIT_RECENT_MS,
+    AUDIT_RECENT_MS_MIN, AUDIT_RESOURCE_BYTES_MAX,
 };
 use peerloom_shared::policy::{Action, Question, Resource, Subject};
 use serde::{Deserialize, Serialize};
@@ -239,6 +241,14 @@ impl Recent {
                 self.inner().seed(slot, self.max);
             }
         }
+    }
+
+    /// How long to rest between two writes: the longer, the more there is to write.
+    pub(super) fn rest(&self) -> Duration {
+        let full = u64::try_from(self.max.max(1)).unwrap_or(u64::MAX);
+        let slots = u64::try_from(self.inner().slots.len()).unwrap_or(full);
+        let share = AUDIT_RECENT_MS.saturating_mul(slots) / full;
+        Duration::from_millis(share.max(AUDIT_RECENT_MS_MIN))
     }
 
     /// Writes them into the folder when something has changed.

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use peerloom_shared::limits::{AUDIT_QUEUE_MAX, AUDIT_RECENT_MS, AUDIT_SYNC_MS};
+use peerloom_shared::limits::{AUDIT_QUEUE_MAX, AUDIT_SYNC_MS};
 
 use super::chain::Head;
 use super::log::{Bounds, Log, Recovery};
@@ -104,7 +104,7 @@ impl Writer {
         if let Some(Err(error)) = self.log.as_mut().map(Log::sync) {
             self.fail(&error);
         }
-        if now.duration_since(self.recent_written) >= Duration::from_millis(AUDIT_RECENT_MS) {
+        if now.duration_since(self.recent_written) >= self.shared.recent.rest() {
             self.recent_written = now;
             self.write_recent();
         }

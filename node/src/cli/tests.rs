@@ -20,7 +20,7 @@ fn every_verb_has_help() {
         names,
         [
             "run", "chat", "status", "peers", "ping", "room", "dht", "invite", "join", "grant",
-            "health", "paths", "config", "key", "audit", "reload", "shutdown", "version",
+            "policy", "health", "paths", "config", "key", "audit", "reload", "shutdown", "version",
         ]
     );
 }

@@ -11,7 +11,7 @@ use peerloom_shared::net::NetHandle;
 use peerloom_shared::net::auth::Told;
 use peerloom_shared::net::clock::unix_ms;
 use peerloom_shared::net::work::IdentityWork;
-use peerloom_shared::policy::{PolicySet, Trust};
+use peerloom_shared::policy::{Access, PolicySet, Trust};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::ledger::{Chance, Given, GrantsError, Ledger, Removal, Wish};
@@ -33,6 +33,8 @@ pub struct Grants {
 pub struct Picture {
     /// The network that the rest is about.
     pub trust: Trust,
+    /// What strangers get.
+    pub access: Access,
     /// This node's key.
     pub own: Key,
     /// The chains that it holds, of all networks.
@@ -263,6 +265,7 @@ impl Grants {
         let given = ledger.given().map(|(id, given, uses)| (*id, given.clone(), uses));
         Picture {
             trust: self.trust(),
+            access: self.policy.borrow().access(),
             own: ledger.key(),
             held: ledger.held().map(|(_, chain)| chain.clone()).collect(),
             given: given.collect(),

@@ -10,10 +10,10 @@ use cedar_policy::EntityUid;
 use peerloom_shared::PeerId;
 use peerloom_shared::grant::{Audience, Chain, Context, Key, Revocations, Rights, Signer, Terms};
 use peerloom_shared::policy::{
-    Access, Action, Engine, Held, PolicySet, Question, Resource, Rules as Lists, Ruling, Subject,
-    Verdict,
+    Action, Held, PolicySet, Question, Resource, Rules as Lists, Ruling, Subject, Verdict,
 };
 
+use super::beside::{Along, Beside};
 use super::compile::{schema, spot_of};
 use super::engine::{CedarEngine, Compiled};
 use super::error::{PolicyError, Spot};
@@ -27,23 +27,6 @@ const ROOT_SEED: [u8; 32] = *b"peerloom policy tests: the root.";
 const PEER_SEED: [u8; 32] = *b"peerloom policy tests: the peer.";
 /// Time around now in which a test's grants count, in ms.
 const GRANT_MS: u64 = 3_600_000;
-
-/// An engine that puts the subject into more groups.
-#[derive(Debug)]
-struct Among {
-    engine: Arc<CedarEngine>,
-    groups: Vec<EntityUid>,
-}
-
-impl Engine for Among {
-    fn rule(&self, question: &Question<'_>) -> Ruling {
-        self.engine.judge(question, &self.groups).ruling
-    }
-
-    fn access(&self) -> Access {
-        self.engine.access()
-    }
-}
 
 /// How a test ended.
 #[derive(Debug)]
@@ -90,7 +73,8 @@ impl<'a> Asker<'a> {
         let subject = self.subject(test);
         let held = self.held(test, &subject, now_ms)?;
         let groups = self.groups(test)?;
-        let engine = Among { engine: Arc::clone(&self.engine), groups };
+        let beside = Beside { groups, ..Beside::default() };
+        let engine = Along { engine: Arc::clone(&self.engine), beside };
         let set = PolicySet::from_rules(self.lists.clone(), 0).with_engine(Arc::new(engine));
         let verdict = set.authorize(&Question {
             subject: &subject,
@@ -203,13 +187,19 @@ impl<'a> Asker<'a> {
 /// The first one that fails.
 pub fn ask_all(asker: &Asker<'_>, tests: &[Assertion]) -> Result<usize, PolicyError> {
     for test in tests {
-        let Answer { found, passed } = asker.ask(test)?;
-        if !passed {
-            let expected = if test.allowed { "that it is allowed" } else { "that it is denied" };
-            return Err(PolicyError::Failed { spot: test.spot.clone(), expected, found });
+        let answer = asker.ask(test)?;
+        if !answer.passed {
+            return Err(failed(test, answer));
         }
     }
     Ok(tests.len())
+}
+
+/// The error of a test that did not pass.
+#[must_use]
+pub fn failed(test: &Assertion, answer: Answer) -> PolicyError {
+    let expected = if test.allowed { "that it is allowed" } else { "that it is denied" };
+    PolicyError::Failed { spot: test.spot.clone(), expected, found: answer.found }
 }
 
 /// Every action that an own policy names needs a test that allows it and one that denies it.
@@ -257,7 +247,7 @@ pub fn not_locked_out(engine: &CedarEngine, now_ms: u64) -> Result<(), PolicyErr
             held: &Held::default(),
             now_ms,
         };
-        let judged = engine.judge(&question, &[]);
+        let judged = engine.judge(&question, &Beside::default());
         if let Ruling::Deny(objection) = judged.ruling {
             let rule = objection.rules.first().and_then(|id| engine.compiled().rules.find(id));
             let spot = rule.map_or(Spot::profile(), |rule| spot_of(rule));

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision, EntityUid};
+use cedar_policy::{AuthorizationError, Authorizer, Decision};
 use peerloom_shared::PeerId;
 use peerloom_shared::limits::{CLOCK_TOLERANCE_MS, DECISION_MS, DECISION_TIMED_MS};
 use peerloom_shared::policy::{
     Access, Action, Engine, Held, Objection, Question, RuleIds, Ruling, Trust,
 };
 
+use super::beside::Beside;
 use super::cache::Decisions;
 use super::facts::{Facts, Reader};
 use super::names::Names;
@@ -81,11 +82,11 @@ impl CedarEngine {
         Reader { names, roster, trust, roots: &self.roots }
     }
 
-    /// Decides anew, with the subject in these groups too.
+    /// Decides anew, with this beside the question.
     #[must_use]
-    pub fn judge(&self, question: &Question<'_>, more: &[EntityUid]) -> Judged {
+    pub fn judge(&self, question: &Question<'_>, beside: &Beside) -> Judged {
         // No input is known to break Cedar. If one does, the node goes on, without allowing it.
-        let judged = catch_unwind(AssertUnwindSafe(|| self.try_judge(question, more)));
+        let judged = catch_unwind(AssertUnwindSafe(|| self.try_judge(question, beside)));
         judged.unwrap_or_else(|_| Ok(broken("the engine broke on this question"))).unwrap_or_else(
             |error| {
                 tracing::error!(%error, action = question.action.name(), "a question has no form");
@@ -94,16 +95,16 @@ impl CedarEngine {
         )
     }
 
-    fn try_judge(&self, question: &Question<'_>, more: &[EntityUid]) -> Result<Judged, String> {
+    fn try_judge(&self, question: &Question<'_>, beside: &Beside) -> Result<Judged, String> {
         let reader = self.reader();
-        let Some(facts) = reader.read(question, more) else {
+        let Some(facts) = reader.read(question, beside) else {
             return Ok(broken("nobody is proven yet"));
         };
         let rules = &self.compiled.rules;
         let slice = rules
             .slice_of(facts.principal_kind, question.action, facts.resource_kind)
             .ok_or("this kind of question is unknown")?;
-        let (request, entities) = reader.write(&facts, question, slice)?;
+        let (request, entities) = reader.write(&facts, question, beside, slice)?;
         let answer = self.authorizer.is_authorized(&request, &slice.set, &entities);
         let mut deciding: Vec<_> = answer
             .diagnostics()
@@ -181,7 +182,7 @@ impl Engine for CedarEngine {
         if let Some(ruling) = self.kept.get(question) {
             return ruling;
         }
-        let judged = self.judge(question, &[]);
+        let judged = self.judge(question, &Beside::default());
         for (id, error) in &judged.errors {
             tracing::error!(policy = %id, %error, "a policy could not be evaluated: denied");
         }

@@ -7,10 +7,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 use data_encoding::HEXLOWER;
 use peerloom_shared::defence::group::Group;
-use peerloom_shared::grant::{Key, Rights, path_of};
+use peerloom_shared::grant::{Key, path_of};
 use peerloom_shared::policy::{Question, Resource, Subject, Trust, target_of};
 use peerloom_shared::{PeerId, policy::Action};
 
+use super::beside::{Beside, Shown};
 use super::names::{Kind, Names};
 use super::roster::{ANONYMOUS, Roster};
 use super::slices::Slice;
@@ -55,10 +56,10 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The facts of a question; the subject is in these groups as well. `None` before a handshake,
-    /// when nobody is there to have a fact about.
+    /// The facts of a question, and of what stands beside it. `None` before a handshake, when nobody is
+    /// there to have a fact about.
     #[must_use]
-    pub fn read(&self, question: &Question<'_>, more: &[EntityUid]) -> Option<Facts> {
+    pub fn read(&self, question: &Question<'_>, beside: &Beside) -> Option<Facts> {
         let path = path_of(question.resource);
         let (resource_kind, id) = resource(question.resource);
         let mut facts = Facts {
@@ -68,7 +69,7 @@ impl Reader<'_> {
             granted_elsewhere: false,
             principal: self.names.entity(Kind::LocalUser, "operator")?,
             principal_kind: Kind::LocalUser,
-            around: more.to_vec(),
+            around: beside.groups.clone(),
             action: self.names.action(question.action)?,
             resource: self.names.entity(resource_kind, id)?,
             resource_kind,
@@ -81,10 +82,21 @@ impl Reader<'_> {
                 facts.principal_kind = Kind::Peer;
                 facts.principal = self.names.entity(Kind::Peer, id.to_base58())?;
                 facts.is_root = question.held.is_root || self.roots.contains(id);
-                facts.member =
-                    facts.is_root || question.held.is_member(&self.trust.roots, question.now_ms);
-                facts.granted = self.is_granted(question, facts.path.as_deref());
-                facts.granted_elsewhere = facts.granted || self.is_granted_elsewhere(question);
+                facts.member = facts.is_root
+                    || Shown::all(question, beside).any(|shown| {
+                        *shown.network() == self.trust.network
+                            && self.trust.roots.contains(&shown.root())
+                    });
+                let of_grants = |holds: &dyn Fn(Shown<'_>) -> bool| {
+                    Shown::all(question, beside)
+                        .any(|shown| self.counts(shown, question.resource) && holds(shown))
+                };
+                facts.granted = facts
+                    .path
+                    .as_deref()
+                    .is_some_and(|path| of_grants(&|shown| shown.allows(question.action, path)));
+                facts.granted_elsewhere =
+                    facts.granted || of_grants(&|shown| shown.actions().contains(question.action));
                 // The address of a relayed peer is its relay's.
                 let own = addr.filter(|_| !is_relayed(question.subject));
                 facts.around.extend(self.roster.around(id, own));
@@ -96,26 +108,12 @@ impl Reader<'_> {
         Some(facts)
     }
 
-    fn is_granted(&self, question: &Question<'_>, path: Option<&[u8]>) -> bool {
-        let Some(path) = path else { return false };
-        question.held.valid_at(question.now_ms).any(|rights| {
-            self.counts(rights, question.resource) && rights.allows(question.action, path)
-        })
-    }
-
-    fn is_granted_elsewhere(&self, question: &Question<'_>) -> bool {
-        question.held.valid_at(question.now_ms).any(|rights| {
-            self.counts(rights, question.resource) && rights.actions().contains(question.action)
-        })
-    }
-
     /// Whether the word of whoever granted this counts for this resource under the rules in force,
     /// which may be newer than the check of the grant.
-    #[must_use]
-    pub fn counts(&self, rights: &Rights, resource: &Resource) -> bool {
-        *rights.network() == self.trust.network
-            && (self.trust.roots.contains(&rights.root())
-                || owner(resource).is_some_and(|owner| owner == rights.root()))
+    pub(super) fn counts(&self, shown: Shown<'_>, resource: &Resource) -> bool {
+        *shown.network() == self.trust.network
+            && (self.trust.roots.contains(&shown.root())
+                || owner(resource).is_some_and(|owner| owner == shown.root()))
     }
 
     /// The request for Cedar, and the entities behind it.
@@ -126,9 +124,10 @@ impl Reader<'_> {
         &self,
         facts: &Facts,
         question: &Question<'_>,
+        beside: &Beside,
         slice: &Slice,
     ) -> Result<(Request, Entities), String> {
-        let context = Context::from_pairs(self.context(facts, question, slice));
+        let context = Context::from_pairs(self.context(facts, question, beside, slice));
         let context = context.map_err(|error| error.to_string())?;
         let request = Request::new(
             facts.principal.clone(),
@@ -153,6 +152,7 @@ impl Reader<'_> {
         &self,
         facts: &Facts,
         question: &Question<'_>,
+        beside: &Beside,
         slice: &Slice,
     ) -> Vec<(String, RestrictedExpression)> {
         type Value = RestrictedExpression;
@@ -172,20 +172,20 @@ impl Reader<'_> {
         tell("member", &|| Value::new_bool(facts.member));
         tell("granted", &|| Value::new_bool(facts.granted));
         tell("granted_elsewhere", &|| Value::new_bool(facts.granted_elsewhere));
-        tell("grants", &|| Value::new_set(self.grants(question).iter().map(|it| text(it))));
+        tell("grants", &|| Value::new_set(self.grants(question, beside).iter().map(|it| text(it))));
         pairs
     }
 
     /// All that the grants allow, in words.
-    fn grants(&self, question: &Question<'_>) -> BTreeSet<String> {
+    fn grants(&self, question: &Question<'_>, beside: &Beside) -> BTreeSet<String> {
         let mut words = BTreeSet::new();
         if matches!(question.subject, Subject::Local) {
             return words;
         }
-        for rights in question.held.valid_at(question.now_ms) {
-            if self.counts(rights, question.resource) {
-                let word = |action: Action| format!("{action} {}", rights.prefix());
-                words.extend(rights.actions().iter().map(word));
+        for shown in Shown::all(question, beside) {
+            if self.counts(shown, question.resource) {
+                let word = |action: Action| format!("{action} {}", shown.prefix());
+                words.extend(shown.actions().iter().map(word));
             }
         }
         words

@@ -19,6 +19,7 @@ use super::engine::{CedarEngine, Compiled};
 use super::error::{PolicyError, Spot};
 use super::names::Names;
 use super::rule::Rule;
+use super::tests_file::Assertion;
 use super::{entities_file, network_file, rule_files, source, tests_file};
 use crate::toml_text::Place;
 
@@ -72,12 +73,61 @@ pub struct Loaded {
     pub print: u64,
 }
 
+/// A folder whose files fit together, and of which nothing was asked yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The allow and deny lists.
+    pub lists: Lists,
+    /// What decides the rest.
+    pub compiled: Compiled,
+    /// How many own policies there are.
+    pub policies: usize,
+    /// The assertions.
+    pub tests: Vec<Assertion>,
+    tests_path: PathBuf,
+    print: u64,
+}
+
+impl Draft {
+    /// Makes sure, at this Unix time in ms, that the operator is not locked out and that every own policy
+    /// is tested.
+    ///
+    /// # Errors
+    /// The first policy at fault.
+    pub fn guard(&self, now_ms: u64) -> Result<(), PolicyError> {
+        assertions::not_locked_out(&CedarEngine::new(self.compiled.clone()), now_ms)?;
+        let rules = self.compiled.rules.list().iter().map(Arc::as_ref);
+        let own: Vec<&Rule> = rules.filter(|rule| rule.origin.is_some()).collect();
+        assertions::covered(&own, &self.tests, &self.tests_path)
+    }
+
+    /// Whoever asks the tests, at this Unix time in ms.
+    ///
+    /// # Errors
+    /// As [`Asker::new`].
+    pub fn asker(&self, now_ms: u64) -> Result<Asker<'_>, PolicyError> {
+        Asker::new(&self.lists, &self.compiled, now_ms)
+    }
+}
+
 /// Loads the folder `dir` and asks its tests, at this Unix time in ms. A folder that is not there is an
 /// empty one.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn load(dir: &Path, wanted: &Wanted, now_ms: u64) -> Result<Loaded, PolicyError> {
+    let draft = draft(dir, wanted)?;
+    draft.guard(now_ms)?;
+    let tests = assertions::ask_all(&draft.asker(now_ms)?, &draft.tests)?;
+    let Draft { lists, compiled, policies, print, .. } = draft;
+    Ok(Loaded { lists, compiled, policies, tests, print })
+}
+
+/// Reads the folder `dir`, and nothing more.
+///
+/// # Errors
+/// The first file or policy that is wrong.
+pub fn draft(dir: &Path, wanted: &Wanted) -> Result<Draft, PolicyError> {
     let mut print = DefaultHasher::new();
     let lists_path = dir.join(RULES);
     let lists = rule_files::load(&lists_path)?;
@@ -116,18 +166,7 @@ pub fn load(dir: &Path, wanted: &Wanted, now_ms: u64) -> Result<Loaded, PolicyEr
     let policies = rules.len();
     let own = Own { rules, texts, roster, trust };
     let compiled = compile::compile(names, access, own)?;
-
-    let own: Vec<&Rule> = compiled
-        .rules
-        .list()
-        .iter()
-        .map(Arc::as_ref)
-        .filter(|rule| rule.origin.is_some())
-        .collect();
-    assertions::not_locked_out(&CedarEngine::new(compiled.clone()), now_ms)?;
-    assertions::covered(&own, &tests, &tests_path)?;
-    let tests = assertions::ask_all(&Asker::new(&lists, &compiled, now_ms)?, &tests)?;
-    Ok(Loaded { lists, compiled, policies, tests, print: print.finish() })
+    Ok(Draft { lists, compiled, policies, tests, tests_path, print: print.finish() })
 }
 
 fn few_enough(rules: &[Rule]) -> Result<(), PolicyError> {

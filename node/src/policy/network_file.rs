@@ -72,10 +72,13 @@ pub fn join(
     Ok(Before { path, bytes })
 }
 
-/// One step from the old file to the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("toml.new");
+/// One step from the old file to the new one, which whoever could read the old one can read.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
     fs::write(&draft, bytes)?;
+    if let Ok(old) = fs::metadata(path) {
+        fs::set_permissions(&draft, old.permissions())?;
+    }
     fs::File::open(&draft)?.sync_all()?;
     fs::rename(&draft, path)
 }

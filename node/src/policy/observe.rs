@@ -47,14 +47,18 @@ impl Observing {
     }
 }
 
+/// Whether a denial would only be noted by a node that observes until this Unix time in ms.
+#[must_use]
+pub const fn observed(until_ms: u64, question: &Question<'_>, forbidden: bool) -> bool {
+    question.now_ms < until_ms && !forbidden && !question.action.is_operators()
+}
+
 impl Engine for Observing {
     fn rule(&self, question: &Question<'_>) -> Ruling {
         let ruling = self.engine.rule(question);
         match &ruling {
             Ruling::Deny(objection)
-                if question.now_ms < self.until_ms
-                    && !objection.is_forbidden()
-                    && !question.action.is_operators() =>
+                if observed(self.until_ms, question, objection.is_forbidden()) =>
             {
                 self.note(question, objection.reason.as_deref().unwrap_or_default());
                 Ruling::Allow([Arc::clone(&self.rule)].into())

@@ -154,8 +154,10 @@ pub const AUDIT_TORN_MAX: usize = 8;
 pub const AUDIT_TORN_BYTES_MAX: usize = 64 * 1024;
 /// Decisions kept for trying out other rules on them.
 pub const AUDIT_RECENT_MAX: usize = 10_000;
-/// How often they are written when they have changed, in ms: 3 MB at most.
+/// How often they are written when they have changed and are as many as can be, in ms: 3 MB at most.
 pub const AUDIT_RECENT_MS: u64 = 60_000;
+/// The same while there are few of them, in ms.
+pub const AUDIT_RECENT_MS_MIN: u64 = 2_000;
 /// The name of a resource among them, in bytes: a DHT key is the longest that we accept.
 pub const AUDIT_RESOURCE_BYTES_MAX: usize = super::RECORD_KEY_BYTES_MAX;
 /// The file of these decisions, in bytes: 10,000 long ones with many grants.

@@ -91,6 +91,8 @@ pub struct GrantsInfo {
     pub schema: String,
     /// The network in force, in hexadecimal digits.
     pub network: String,
+    /// What strangers get.
+    pub policy: String,
     /// The PeerIds whose word counts in it.
     pub roots: Vec<String>,
     /// What this node holds.
@@ -184,6 +186,7 @@ impl From<Picture> for GrantsInfo {
         Self {
             schema: "peerloom/grants/1".to_owned(),
             network: data_encoding::HEXLOWER.encode(&network),
+            policy: picture.access.name().to_owned(),
             roots: picture
                 .trust
                 .roots

@@ -492,7 +492,7 @@ proptest! {
         };
         let action = Action::ALL[action];
         let question = Question { subject: &subject, action, resource: &resource, held: &held, now_ms };
-        let fresh = engine.judge(&question, &[]);
+        let fresh = engine.judge(&question, &Beside::default());
         prop_assert!(fresh.errors.is_empty());
         prop_assert_eq!(fresh.facts.is_none(), matches!(subject, Subject::Address(_)));
         prop_assert_eq!(engine.rule(&question), fresh.ruling.clone());
