@@ -148,39 +148,34 @@ fn a_running_node_tells_why_it_denies_and_what_would_change_that() {
     wait_until(PATIENCE, "it is taken back", || {
         Some(explain(&node, &question)).filter(|told| told["allowed"] == false)
     });
+}
 
-    // A denial is found by its reference.
-    let lines = node.cli(&["audit", "tail", "-n", "1000", "--json"]);
-    let denied: Vec<Value> = lines
-        .expect_success()
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let line = denied
-        .iter()
-        .find(|line| line["kind"] == "denied" && line["who"] == guest.id())
-        .expect("a denial");
+#[test]
+fn a_denial_is_explained_by_its_reference_and_bad_questions_are_refused() {
+    let node = Setup::new().arg("--policy", "closed").start();
+    let guest = Setup::new().start();
+    guest.join("garden");
+    drop(guest.connect(&node.address(Transport::Tcp)));
+
+    let line = wait_until(PATIENCE, "the denial", || {
+        let lines = node.cli(&["audit", "tail", "-n", "1000", "--json"]);
+        let mut lines =
+            lines.stdout.lines().map(|line| -> Value { serde_json::from_str(line).expect("JSON") });
+        lines.find(|line| line["kind"] == "denied" && line["who"] == guest.id())
+    });
     let told = explain(&node, &["--ref", line["ref"].as_str().expect("a reference")]);
     assert_eq!(
         (&told["who"], &told["action"], &told["atMs"]),
         (&line["who"], &line["action"], &line["atMs"])
     );
     node.cli(&["policy", "explain", "--ref", "NOSUCH"]).expect_failure(6, "AUD-004");
-    node.cli(&["policy", "explain", "--peer", "me", "--action", "dm.send", "--resource", "node"])
-        .expect_failure(2, "CLI-001");
-    node.cli(&["policy", "explain", "--peer", "local", "--action", "fly", "--resource", "node"])
-        .expect_failure(2, "CLI-001");
-    node.cli(&[
-        "policy",
-        "explain",
-        "--peer",
-        "local",
-        "--action",
-        "dm.send",
-        "--resource",
-        "moon/x",
-    ])
-    .expect_failure(2, "CLI-001");
+    for (peer, action, resource) in
+        [("me", "dm.send", "node"), ("local", "fly", "node"), ("local", "dm.send", "moon/x")]
+    {
+        let question = ["--peer", peer, "--action", action, "--resource", resource];
+        let refused = node.cli(&[&["policy", "explain"], &question[..]].concat());
+        refused.expect_failure(2, "CLI-001");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cedar_policy::{Authorizer, PolicySet as Cedar};
 use peerloom_shared::grant::{Audience, Chain, Context, GrantError, Revocations, Rights, path_of};
 use peerloom_shared::policy::{
-    Action, Class, Held, PolicySet, Question, Resource, Ruling, Subject, Verdict,
+    Action, Class, Held, PolicySet, Question, Resource, Ruling, Subject, Trust, Verdict,
 };
 
 use super::beside::{Along, Beside, Noted, Shown};
@@ -306,17 +306,9 @@ fn weigh(
         }
         Grant::Noted(noted) => {
             let shown = Shown::Noted(noted);
-            let failing = if !noted.redeemed {
-                Some(("audience", "it is an invite that nobody has accepted"))
-            } else if noted.network != trust.network {
-                Some(("network", "it belongs to another network"))
-            } else if !noted.is_valid_at(request.at_ms) {
-                Some(("expiry", "it does not count at this time"))
-            } else if !engine.reader().counts(shown, &request.resource) {
-                Some(("issuer", "nobody here trusts whom it comes from"))
-            } else {
-                None
-            };
+            let trusted = engine.reader().counts(shown, &request.resource);
+            let unknown = (!trusted).then_some(("issuer", "nobody here trusts whom it comes from"));
+            let failing = failing(noted, request, trust).or(unknown);
             if let Some((field, why)) = failing {
                 return refused(None, Some(field), why.to_owned());
             }
@@ -326,6 +318,23 @@ fn weigh(
             beside.noted.push(noted.clone());
             fits(offer, shown, request)
         }
+    }
+}
+
+/// The first field by which a grant that was noted down counts for nothing, whoever it comes from.
+fn failing(
+    noted: &Noted,
+    request: &Request,
+    trust: &Trust,
+) -> Option<(&'static str, &'static str)> {
+    if !noted.redeemed {
+        Some(("audience", "it is an invite that nobody has accepted"))
+    } else if noted.network != trust.network {
+        Some(("network", "it belongs to another network"))
+    } else if !noted.is_valid_at(request.at_ms) {
+        Some(("expiry", "it does not count at this time"))
+    } else {
+        None
     }
 }
 

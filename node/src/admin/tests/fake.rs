@@ -249,7 +249,7 @@ impl NodeApi for FakeNode {
         answer(Ok(GrantsInfo {
             schema: "peerloom/grants/1".to_owned(),
             network: "00".repeat(32),
-            policy: Access::Open.name().to_owned(),
+            policy: "open".to_owned(),
             roots: Vec::new(),
             held: Vec::new(),
             given: Vec::new(),

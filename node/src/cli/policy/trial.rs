@@ -53,7 +53,7 @@ fn ask(session: &Session, place: &Place) -> Outcome {
     let passed = rows.len().saturating_sub(wrong.len());
     let guard = draft.guard(now_ms);
     if session.out.is_json() {
-        let guarded = guard.as_ref().err().map(|error| told(error));
+        let guarded = guard.as_ref().err().map(told);
         session.out.json(&json!({
             "schema": "peerloom/policy-test/1", "folder": place.dir.display().to_string(),
             "passed": passed, "failed": wrong.len(), "tests": rows, "problem": guarded,

@@ -56,7 +56,7 @@ fn what_another_folder_would_decide_otherwise_is_found() {
     assert_eq!((outcome.asked, outcome.flips.len()), (4, 1), "{outcome:?}");
     let flip = outcome.flips.first().expect("one");
     assert!(flip.now.allowed && !flip.then.allowed);
-    assert_eq!((&*flip.now.by, &*flip.then.by), ("open.base", "default.deny"));
+    assert_eq!((&*flip.now.by, &*flip.then.by), ("open.topics", "default.deny"));
     // A peer that asks for the operator's part was allowed at its time, by this log, and is not now.
     assert_eq!(outcome.older, 1);
     assert!(replay(requests, &closed, &closed).flips.is_empty());
