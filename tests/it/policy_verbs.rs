@@ -37,7 +37,7 @@ fn alone(home: &Path, args: &[&str]) -> Ran {
 fn a_folder_is_checked_tested_and_formatted_without_a_node() {
     let home = tempfile::tempdir().expect("a folder");
     let home = home.path();
-    assert!(alone(home, &["check"]).expect_success().contains("0 own policies, 0 tests"));
+    assert!(alone(home, &["check"]).expect_success().contains("0 own policies and 0 tests"));
     let schema = alone(home, &["schema"]);
     assert!(schema.expect_success().contains("entity Topic"));
 

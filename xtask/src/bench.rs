@@ -14,9 +14,17 @@ const PROFILE: &str = "wasm-release";
 const JS: Project = Project { dir: "benches/js", title: "the benchmark" };
 
 pub(crate) fn verb(args: &[String]) -> Outcome {
-    let Some((what, rest)) = args.split_first().filter(|(what, _)| *what == "webrtc") else {
-        return Err("`bench` needs one word that says what: webrtc".to_owned());
-    };
+    match args.split_first() {
+        Some((what, rest)) if what == "webrtc" => webrtc(what, rest),
+        Some((what, [])) if what == "policy" => {
+            println!("building the benchmark");
+            sh::run(sh::cargo(&["bench", "--package", "peerloom-node", "--bench", "decisions"]))
+        }
+        Some(_) | None => Err("`bench` needs one word that says what: webrtc or policy".to_owned()),
+    }
+}
+
+fn webrtc(what: &str, rest: &[String]) -> Outcome {
     tools::require_node()?;
     let chromium = tools::chromium()?;
     JS.install()?;

@@ -33,6 +33,7 @@ Peerloom project tasks
                                           fmt gates clippy unit web wasm page it interop browser
   cargo xtask bench webrtc [--rounds N] [--only KEY,KEY]
                                           how fast WebRTC is, beside others, in about 10 minutes
+  cargo xtask bench policy                how fast a node decides and verifies grants
   cargo xtask layers                      check which package depends on what
   cargo xtask sizes                       check sizes of files and functions, and banned calls
 
