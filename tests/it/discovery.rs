@@ -78,7 +78,10 @@ fn a_node_comes_back_by_its_address_book() {
     let friend = Setup::new().start();
     let rules = format!("[allow]\npeers = [\"{}\"]\n", friend.id());
     let mut node = Setup::new().rules(&rules).bootstrap(&friend.address(Transport::Tcp)).start();
-    node.wait_peer(friend.id());
+    // Where the friend can be reached, it says itself, a moment after the connection.
+    node.wait_status("the friend said who it is", |status| {
+        status.peers.iter().any(|peer| peer.agent.is_some()).then_some(())
+    });
     node.running().signal("INT");
     assert!(node.running().wait(PATIENCE, "a clean stop").success());
     wait_until(PATIENCE, "the friend sees it go", || {
