@@ -485,3 +485,54 @@ async fn settled(promise: js_sys::Promise) -> Result<JsValue, JsValue> {
 fn code(error: &JsValue) -> String {
     field(error, "code").as_string().unwrap()
 }
+
+/// What a page pays for a peer that shows the longest chain there is. Only that it is right is asserted;
+/// the time is for whoever reads the log.
+#[wasm_bindgen_test]
+fn a_chain_of_four_is_verified_and_its_time_is_told() {
+    use peerloom_shared::grant::{
+        Audience, Chain, Context, Key, Prefix, Revocations, Role, Signer, Terms,
+    };
+    const TIMES: u32 = 100;
+    let keys: Vec<_> = (1..=5_u8)
+        .map(|seed| libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).unwrap())
+        .collect();
+    let signer = |place: usize| -> Signer { keys[place].clone().try_into_ed25519().unwrap() };
+    let audience = |place: usize| Audience::of_peer(&keys[place].public().to_peer_id()).unwrap();
+    let terms = |place: usize| Terms {
+        audience: audience(place),
+        actions: Role::Member.actions(),
+        not_before_ms: 0,
+        expires_ms: 1_000_000,
+        depth: u8::try_from(4 - place).unwrap(),
+        max_uses: 0,
+        nonce: [0; 8],
+        prefix: Prefix::new("topic/garden").unwrap(),
+    };
+    let network = [9; 32];
+    let mut chain = Chain::mint(network, &signer(0), terms(1)).unwrap();
+    for place in 2..=4 {
+        chain = chain.delegate(&signer(place - 1), terms(place)).unwrap();
+    }
+    let bytes = chain.encode();
+    let revocations = Revocations::new(network);
+    let context = |holder| Context {
+        network: &network,
+        now_ms: 500_000,
+        holder,
+        roots: &[],
+        owners: &[],
+        revocations: &revocations,
+    };
+    let roots = [Key::of(&signer(0))];
+    let began = js_sys::Date::now();
+    for _ in 0..TIMES {
+        let context = Context { roots: &roots, ..context(audience(4)) };
+        Chain::decode(&bytes).unwrap().verify(&context).unwrap();
+    }
+    let each = (js_sys::Date::now() - began) / f64::from(TIMES);
+    web_sys::console::log_1(&format!("a chain of four: {each:.2} ms each").into());
+    let stranger = Context { roots: &roots, ..context(audience(3)) };
+    assert!(chain.verify(&stranger).is_err(), "whoever it is not for");
+    assert!(chain.verify(&context(audience(4))).is_err(), "nobody trusts its root");
+}

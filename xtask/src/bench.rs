@@ -18,7 +18,8 @@ pub(crate) fn verb(args: &[String]) -> Outcome {
         Some((what, rest)) if what == "webrtc" => webrtc(what, rest),
         Some((what, [])) if what == "policy" => {
             println!("building the benchmark");
-            sh::run(sh::cargo(&["bench", "--package", "peerloom-node", "--bench", "decisions"]))
+            let parts = ["bench", "--package", "peerloom-node", "--bench", "decisions"];
+            sh::run(&mut sh::cargo(&parts))
         }
         Some(_) | None => Err("`bench` needs one word that says what: webrtc or policy".to_owned()),
     }
