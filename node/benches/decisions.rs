@@ -96,10 +96,12 @@ fn folder(policies: usize) -> Fallible<Loaded> {
         )?;
     }
     for action in ACTIONS {
-        let on = match action {
-            Action::DmSend => format!("mailbox/{}", peer(3)?),
-            Action::ContentFetch => "content/none".to_owned(),
-            _ => "topic/none".to_owned(),
+        let on = if action == Action::DmSend {
+            format!("mailbox/{}", peer(3)?)
+        } else if action == Action::ContentFetch {
+            "content/none".to_owned()
+        } else {
+            "topic/none".to_owned()
         };
         for (who, expect) in [("root", "allow"), ("anonymous", "deny")] {
             let name = action.name();
