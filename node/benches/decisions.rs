@@ -166,7 +166,8 @@ fn whole<'a>(
         .rules
         .slice_of(facts.principal_kind, first.action, facts.resource_kind)
         .ok_or("no slice")?;
-    let (request, entities) = reader.write(&facts, &first, &beside, slice)?;
+    let chosen = reader.choose(&facts, &first, slice);
+    let (request, entities) = reader.write(&facts, &first, &beside, &chosen)?;
     let authorizer = Authorizer::new();
     row(
         &format!("Cedar alone, {policies} policies in one set"),

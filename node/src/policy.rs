@@ -28,6 +28,7 @@ pub mod tests_file;
 pub mod time;
 mod toml_file;
 pub mod watch;
+mod words;
 
 pub use engine::CedarEngine;
 pub use error::PolicyError;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision};
+use cedar_policy::{AuthorizationError, Authorizer, Decision, Entities, Request};
 use peerloom_shared::PeerId;
 use peerloom_shared::limits::{CLOCK_TOLERANCE_MS, DECISION_MS, DECISION_TIMED_MS};
 use peerloom_shared::policy::{
@@ -19,7 +19,7 @@ use super::facts::{Facts, Reader};
 use super::names::Names;
 use super::roster::Roster;
 use super::rule::Rule;
-use super::slices::{Rules, Slice};
+use super::slices::{Chosen, Rules};
 
 /// Said where no rule is about what was asked.
 const NOBODY: &str = "no rule of this node allows this to anybody; ask whoever runs it";
@@ -104,24 +104,17 @@ impl CedarEngine {
         let slice = rules
             .slice_of(facts.principal_kind, question.action, facts.resource_kind)
             .ok_or("this kind of question is unknown")?;
-        let (request, entities) = reader.write(&facts, question, beside, slice)?;
-        let answer = self.authorizer.is_authorized(&request, &slice.set, &entities);
-        let mut deciding: Vec<_> = answer
-            .diagnostics()
-            .reason()
-            .filter_map(|id| rules.place(id.as_ref()).map(|place| (place, rules.find(id.as_ref()))))
+        let chosen = reader.choose(&facts, question, slice);
+        let (request, entities) = reader.write(&facts, question, beside, &chosen)?;
+        let verdict = Verdict::of(&self.authorizer, &request, &entities, &chosen);
+        let mut deciding: Vec<_> = verdict
+            .by
+            .iter()
+            .filter_map(|id| rules.place(id).map(|place| (place, rules.find(id))))
             .collect();
         deciding.sort_by_key(|(place, _)| *place);
         let deciding: Vec<_> = deciding.into_iter().filter_map(|(_, rule)| rule).collect();
-        let errors: Vec<_> = answer
-            .diagnostics()
-            .errors()
-            .map(|AuthorizationError::PolicyEvaluationError(error)| {
-                let id: &str = error.policy_id().as_ref();
-                (Arc::from(id), error.to_string())
-            })
-            .collect();
-        let ruling = match (answer.decision(), errors.first()) {
+        let ruling = match (verdict.decision, verdict.errors.first()) {
             // A policy that cannot be evaluated may have been the one that forbids.
             (_, Some((id, _))) => Ruling::Deny(Objection {
                 rules: [Arc::clone(id)].into(),
@@ -132,13 +125,14 @@ impl CedarEngine {
                 rules: ids(&deciding),
                 reason: Some(match deciding.first() {
                     Some(rule) => Arc::clone(&rule.reason),
-                    None => missing(&reader, &facts, question, slice)
+                    None => missing(&facts, &chosen)
                         .or_else(|| self.for_others(question.action, &facts))
                         .unwrap_or_else(|| NOBODY.into()),
                 }),
             }),
         };
-        Ok(Judged { ruling, facts: Some(facts), errors, timed: slice.looks.at("now") })
+        let timed = chosen.looks_at("now");
+        Ok(Judged { ruling, facts: Some(facts), errors: verdict.errors, timed })
     }
 
     /// What a rule says that allows the action to others than this kind of principal.
@@ -152,20 +146,61 @@ impl CedarEngine {
     }
 }
 
+/// What Cedar says of all parts together: one that forbids outdoes all that permit.
+struct Verdict {
+    decision: Decision,
+    by: Vec<Arc<str>>,
+    errors: Vec<(Arc<str>, String)>,
+}
+
+impl Verdict {
+    fn of(
+        authorizer: &Authorizer,
+        request: &Request,
+        entities: &Entities,
+        chosen: &Chosen<'_>,
+    ) -> Self {
+        let mut verdict = Self { decision: Decision::Deny, by: Vec::new(), errors: Vec::new() };
+        let mut forbidden = false;
+        for part in &chosen.parts {
+            let answer = authorizer.is_authorized(request, &part.set, entities);
+            let errors = answer.diagnostics().errors();
+            verdict.errors.extend(errors.map(
+                |AuthorizationError::PolicyEvaluationError(error)| {
+                    let id: &str = error.policy_id().as_ref();
+                    (Arc::from(id), error.to_string())
+                },
+            ));
+            let by = answer.diagnostics().reason().map(|id| Arc::from(AsRef::<str>::as_ref(id)));
+            match (answer.decision(), forbidden) {
+                (Decision::Allow, true) => {}
+                (Decision::Allow, false) => {
+                    verdict.decision = Decision::Allow;
+                    verdict.by.extend(by);
+                }
+                (Decision::Deny, _) => {
+                    let by: Vec<_> = by.collect();
+                    if !by.is_empty() && !forbidden {
+                        forbidden = true;
+                        verdict.decision = Decision::Deny;
+                        verdict.by.clear();
+                    }
+                    verdict.by.extend(by);
+                }
+            }
+        }
+        verdict
+    }
+}
+
 /// What the first rule says that would have allowed it under a condition.
-fn missing(
-    reader: &Reader<'_>,
-    facts: &Facts,
-    question: &Question<'_>,
-    slice: &Slice,
-) -> Option<Arc<str>> {
-    let around = reader.around_resource(facts, question, slice);
+fn missing(facts: &Facts, chosen: &Chosen<'_>) -> Option<Arc<str>> {
     let concerns = |rule: &&Arc<Rule>| {
         !rule.forbids
             && rule.concerns_principal(&facts.principal, &facts.around)
-            && rule.concerns_resource(&facts.resource, &around)
+            && rule.concerns_resource(&facts.resource, &chosen.around)
     };
-    slice.rules.iter().find(concerns).map(|rule| Arc::clone(&rule.reason))
+    chosen.rules().into_iter().find(concerns).map(|rule| Arc::clone(&rule.reason))
 }
 
 fn ids(rules: &[&Arc<Rule>]) -> RuleIds {
@@ -211,4 +246,4 @@ fn next_begin(held: &Held, now: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -225,17 +225,17 @@ fn parts(
     let kinds = (facts.principal_kind, question.action, facts.resource_kind);
     let Some(slice) = rules.slice_of(kinds.0, kinds.1, kinds.2) else { return Vec::new() };
     let reader = engine.reader();
-    let Ok((asked, entities)) = reader.write(facts, question, beside, slice) else {
+    let chosen = reader.choose(facts, question, slice);
+    let Ok((asked, entities)) = reader.write(facts, question, beside, &chosen) else {
         return Vec::new();
     };
-    let around = reader.around_resource(facts, question, slice);
     let decided: Vec<&str> = match &judged.ruling {
         Ruling::Allow(by) => by.iter().map(AsRef::as_ref).collect(),
         Ruling::Deny(objection) => objection.rules.iter().map(AsRef::as_ref).collect(),
     };
     let in_scope = |rule: &&Arc<Rule>| {
         rule.concerns_principal(&facts.principal, &facts.around)
-            && rule.concerns_resource(&facts.resource, &around)
+            && rule.concerns_resource(&facts.resource, &chosen.around)
     };
     let authorizer = Authorizer::new();
     let alone = |rule: &Arc<Rule>| {
@@ -251,7 +251,7 @@ fn parts(
         holds: alone(rule),
         decided: decided.contains(&rule.id.as_ref()),
     };
-    slice.rules.iter().filter(in_scope).map(part).collect()
+    chosen.rules().into_iter().filter(in_scope).map(part).collect()
 }
 
 /// Looks at one grant, and puts it to what the subject holds if it counts.

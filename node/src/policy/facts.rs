@@ -1,20 +1,20 @@
 //! One question in Cedar's words: principal, action, resource, context, and the entities behind them.
-//! Invariant: only what is proven becomes a fact, and only what the slice looks at is written down.
+//! Invariant: only what is proven becomes a fact, and only what the policies look at is written down.
 //! Not here: deciding; what the words mean (`schema.cedarschema`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
-use data_encoding::HEXLOWER;
 use peerloom_shared::defence::group::Group;
-use peerloom_shared::grant::{Key, path_of};
-use peerloom_shared::policy::{Question, Resource, Subject, Trust, target_of};
+use peerloom_shared::grant::path_of;
+use peerloom_shared::policy::{Question, Resource, Subject, Trust};
 use peerloom_shared::{PeerId, policy::Action};
 
 use super::beside::{Beside, Shown};
 use super::names::{Kind, Names};
 use super::roster::{ANONYMOUS, Roster};
-use super::slices::Slice;
+use super::slices::{Chosen, Slice};
+use super::words::{as_peer, key_text, net_of, owner, resource};
 
 /// What is true about one question.
 #[derive(Clone, Debug)]
@@ -125,9 +125,9 @@ impl Reader<'_> {
         facts: &Facts,
         question: &Question<'_>,
         beside: &Beside,
-        slice: &Slice,
+        chosen: &Chosen<'_>,
     ) -> Result<(Request, Entities), String> {
-        let context = Context::from_pairs(self.context(facts, question, beside, slice));
+        let context = Context::from_pairs(self.context(facts, question, beside, chosen));
         let context = context.map_err(|error| error.to_string())?;
         let request = Request::new(
             facts.principal.clone(),
@@ -137,12 +137,12 @@ impl Reader<'_> {
             None,
         );
         let request = request.map_err(|error| error.to_string())?;
-        let mut entities = vec![self.principal(facts, question, slice)?];
+        let mut entities = vec![self.principal(facts, question, chosen)?];
         if facts.resource != facts.principal {
-            entities.push(self.resource(facts, question, slice)?);
+            entities.push(self.resource(facts, question, chosen)?);
         }
-        entities.extend(self.owner(facts, question, slice));
-        entities.extend(slice.circles.iter().cloned());
+        entities.extend(self.owner(facts, question, chosen));
+        entities.extend(chosen.circles());
         let entities =
             Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
         Ok((request, entities))
@@ -153,14 +153,14 @@ impl Reader<'_> {
         facts: &Facts,
         question: &Question<'_>,
         beside: &Beside,
-        slice: &Slice,
+        chosen: &Chosen<'_>,
     ) -> Vec<(String, RestrictedExpression)> {
         type Value = RestrictedExpression;
         let text = |text: &str| Value::new_string(text.to_owned());
         let path = if is_relayed(question.subject) { "relayed" } else { "direct" };
         let mut pairs = Vec::with_capacity(8);
         let mut tell = |name: &str, value: &dyn Fn() -> Value| {
-            if slice.looks.at(name) {
+            if chosen.looks_at(name) {
                 pairs.push((name.to_owned(), value()));
             }
         };
@@ -195,50 +195,51 @@ impl Reader<'_> {
         &self,
         facts: &Facts,
         question: &Question<'_>,
-        slice: &Slice,
+        chosen: &Chosen<'_>,
     ) -> Result<Entity, String> {
         let mut attributes = HashMap::new();
         if let Subject::Peer { addr: Some(ip), .. } = question.subject {
-            if slice.looks.at("ip") {
+            if chosen.looks_at("ip") {
                 let ip = RestrictedExpression::new_ip(ip.to_canonical().to_string());
                 attributes.insert("ip".to_owned(), ip);
             }
-            if slice.looks.at("net") {
+            if chosen.looks_at("net") {
                 let net = RestrictedExpression::new_string(net_of(&Group::of_ip(*ip)));
                 attributes.insert("net".to_owned(), net);
             }
         }
-        let around: HashSet<_> = facts.around.iter().cloned().collect();
-        entity(facts.principal.clone(), attributes, around)
+        let around = facts.around.iter().filter(|entity| chosen.mentions(entity));
+        entity(facts.principal.clone(), attributes, around.cloned().collect())
     }
 
     fn resource(
         &self,
         facts: &Facts,
         question: &Question<'_>,
-        slice: &Slice,
+        chosen: &Chosen<'_>,
     ) -> Result<Entity, String> {
         let mut attributes = HashMap::new();
         let mut tell = |name: &str, value: RestrictedExpression| {
             attributes.insert(name.to_owned(), value);
         };
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let looks = &slice.looks;
         match question.resource {
             Resource::Topic(name) => {
-                if looks.at("class") {
+                if chosen.looks_at("class") {
                     tell("class", text(self.roster.class_of(name).name()));
                 }
-                if looks.at("name") {
+                if chosen.looks_at("name") {
                     tell("name", text(name));
                 }
             }
-            Resource::Protocol(name) | Resource::Content(name) if looks.at("name") => {
+            Resource::Protocol(name) | Resource::Content(name) if chosen.looks_at("name") => {
                 tell("name", text(name));
             }
-            Resource::Key(key) if looks.at("name") => tell("name", text(&key_text(key))),
-            Resource::Mailbox(peer) if looks.at("owner") => self.point(*peer, "owner", &mut tell),
-            Resource::Route(peer) if looks.at("to") => self.point(*peer, "to", &mut tell),
+            Resource::Key(key) if chosen.looks_at("name") => tell("name", text(&key_text(key))),
+            Resource::Mailbox(peer) if chosen.looks_at("owner") => {
+                self.point(*peer, "owner", &mut tell)
+            }
+            Resource::Route(peer) if chosen.looks_at("to") => self.point(*peer, "to", &mut tell),
             Resource::Protocol(_)
             | Resource::Content(_)
             | Resource::Key(_)
@@ -250,8 +251,7 @@ impl Reader<'_> {
             | Resource::Relay(_)
             | Resource::Admin => {}
         }
-        let around = self.around_resource(facts, question, slice);
-        entity(facts.resource.clone(), attributes, around.into_iter().collect())
+        entity(facts.resource.clone(), attributes, chosen.around.iter().cloned().collect())
     }
 
     fn point(&self, to: PeerId, name: &str, tell: &mut dyn FnMut(&str, RestrictedExpression)) {
@@ -260,10 +260,23 @@ impl Reader<'_> {
         }
     }
 
+    /// The policies of a slice that a question can need.
+    #[must_use]
+    pub fn choose<'a>(
+        &self,
+        facts: &Facts,
+        question: &Question<'_>,
+        slice: &'a Slice,
+    ) -> Chosen<'a> {
+        let around = self.around_resource(facts, question, slice);
+        let ends = [&facts.principal, &facts.resource];
+        let parts = slice.parts(ends.into_iter().chain(&facts.around).chain(&around));
+        Chosen { parts, around }
+    }
+
     /// What the resource is in: the beginnings of its name that the slice mentions, or the groups of a
     /// peer.
-    #[must_use]
-    pub fn around_resource(
+    fn around_resource(
         &self,
         facts: &Facts,
         question: &Question<'_>,
@@ -279,7 +292,7 @@ impl Reader<'_> {
     }
 
     /// The peer that a mailbox or a way leads to, with its groups.
-    fn owner(&self, facts: &Facts, question: &Question<'_>, slice: &Slice) -> Option<Entity> {
+    fn owner(&self, facts: &Facts, question: &Question<'_>, chosen: &Chosen<'_>) -> Option<Entity> {
         let (peer, word) = match question.resource {
             Resource::Mailbox(peer) => (peer, "owner"),
             Resource::Route(peer) => (peer, "to"),
@@ -294,7 +307,7 @@ impl Reader<'_> {
             | Resource::Admin => return None,
         };
         let around = self.roster.around(peer, None);
-        if around.is_empty() || !slice.looks.at(word) {
+        if around.is_empty() || !chosen.looks_at(word) {
             return None;
         }
         let owner = self.names.entity(Kind::Peer, peer.to_base58())?;
@@ -317,80 +330,4 @@ fn entity(
         return Ok(Entity::new_no_attrs(entity, parents));
     }
     Entity::new(entity, attributes, parents).map_err(|error| error.to_string())
-}
-
-/// Which entity a resource is. An address is the peer at its far end, if it names one.
-fn resource(resource: &Resource) -> (Kind, String) {
-    const ITSELF: &str = "self";
-    match resource {
-        Resource::Node => (Kind::Node, ITSELF.to_owned()),
-        Resource::Admin => (Kind::Admin, ITSELF.to_owned()),
-        Resource::Peer(id) => (Kind::Peer, id.to_base58()),
-        Resource::Relay(id) => (Kind::Relay, id.to_base58()),
-        Resource::Mailbox(id) => (Kind::Mailbox, id.to_base58()),
-        Resource::Route(id) => (Kind::Route, id.to_base58()),
-        Resource::Protocol(name) => (Kind::Protocol, name.clone()),
-        Resource::Topic(name) => (Kind::Topic, name.clone()),
-        Resource::Content(name) => (Kind::Content, name.clone()),
-        Resource::Key(key) => (Kind::DhtKey, key_text(key)),
-        Resource::Address(address) => match target_of(address) {
-            Some(peer) => (Kind::Peer, peer.to_base58()),
-            None => (Kind::Node, "elsewhere".to_owned()),
-        },
-    }
-}
-
-fn as_peer(resource: &Resource) -> Option<PeerId> {
-    match resource {
-        Resource::Peer(id) => Some(*id),
-        Resource::Address(address) => target_of(address),
-        Resource::Node
-        | Resource::Protocol(_)
-        | Resource::Topic(_)
-        | Resource::Key(_)
-        | Resource::Relay(_)
-        | Resource::Content(_)
-        | Resource::Mailbox(_)
-        | Resource::Route(_)
-        | Resource::Admin => None,
-    }
-}
-
-/// The key of whoever owns a resource by its very name.
-#[must_use]
-pub fn owner(resource: &Resource) -> Option<Key> {
-    match resource {
-        Resource::Mailbox(id) | Resource::Peer(id) | Resource::Route(id) => Key::of_peer(id),
-        Resource::Node
-        | Resource::Address(_)
-        | Resource::Protocol(_)
-        | Resource::Topic(_)
-        | Resource::Key(_)
-        | Resource::Relay(_)
-        | Resource::Content(_)
-        | Resource::Admin => None,
-    }
-}
-
-/// A key of the DHT as text, in such a way that two keys never have the same.
-fn key_text(key: &[u8]) -> String {
-    match std::str::from_utf8(key) {
-        Ok(text) if !text.starts_with("0x") => text.to_owned(),
-        Ok(_) | Err(_) => format!("0x{}", HEXLOWER.encode(key)),
-    }
-}
-
-fn net_of(group: &Group) -> String {
-    match group {
-        Group::Loopback => "loopback".to_owned(),
-        Group::V4([a, b, c]) => format!("{a}.{b}.{c}.0/24"),
-        Group::V6(bytes) => {
-            let [a, b, c, d, e, f] = *bytes;
-            let part = |high, low| u16::from_be_bytes([high, low]);
-            let ip = std::net::Ipv6Addr::new(part(a, b), part(c, d), part(e, f), 0, 0, 0, 0, 0);
-            format!("{ip}/48")
-        }
-        Group::Relay(peer) => peer.to_string(),
-        Group::Name(name) => name.clone(),
-    }
 }

@@ -194,6 +194,25 @@ impl Rule {
             }
     }
 
+    /// What its scope names, the resource first: a question that is not about this, nor about anything in
+    /// it, cannot meet the rule. `None` where the scope names neither.
+    #[must_use]
+    pub fn anchor(&self) -> Option<&EntityUid> {
+        let of_resource = match &self.resource {
+            ResourceConstraint::In(entity)
+            | ResourceConstraint::Eq(entity)
+            | ResourceConstraint::IsIn(_, entity) => Some(entity),
+            ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
+        };
+        let of_principal = match &self.principal {
+            PrincipalConstraint::In(entity)
+            | PrincipalConstraint::Eq(entity)
+            | PrincipalConstraint::IsIn(_, entity) => Some(entity),
+            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => None,
+        };
+        of_resource.or(of_principal)
+    }
+
     /// Whether its scope has this action.
     #[must_use]
     pub fn names_action(&self, action: Action) -> bool {

@@ -22,7 +22,7 @@ pub(super) fn signer(seed: u8) -> Signer {
     libp2p::identity::ed25519::SecretKey::try_from_bytes(&mut seed).expect("32 bytes").into()
 }
 
-pub(super) fn peer(seed: u8) -> PeerId {
+pub(in crate::policy) fn peer(seed: u8) -> PeerId {
     libp2p::identity::PublicKey::from(signer(seed).public()).to_peer_id()
 }
 
@@ -31,7 +31,7 @@ fn trust() -> Trust {
     Trust::founded_by(Key::of(&signer(1)))
 }
 
-fn engine(access: Access, entities: &str, policies: &str) -> CedarEngine {
+pub(in crate::policy) fn engine(access: Access, entities: &str, policies: &str) -> CedarEngine {
     let names = Arc::new(Names::new().expect("words"));
     let file = Path::new("entities.toml");
     let entities = entities_file::parse(file, entities).expect("right");
@@ -41,7 +41,13 @@ fn engine(access: Access, entities: &str, policies: &str) -> CedarEngine {
     CedarEngine::new(compile(names, access, own).expect("fits the schema"))
 }
 
-fn rights_by(root: u8, holder: u8, actions: ActionSet, prefix: &str, end: u64) -> Arc<Rights> {
+pub(in crate::policy) fn rights_by(
+    root: u8,
+    holder: u8,
+    actions: ActionSet,
+    prefix: &str,
+    end: u64,
+) -> Arc<Rights> {
     let network = trust().network;
     let audience = Audience::Peer(Key::of_peer(&peer(holder)).expect("ed25519"));
     let terms = Terms {
@@ -66,7 +72,7 @@ fn rights_by(root: u8, holder: u8, actions: ActionSet, prefix: &str, end: u64) -
     Arc::new(chain.verify(&context).expect("counts"))
 }
 
-fn holding(rights: Vec<Arc<Rights>>) -> Held {
+pub(in crate::policy) fn holding(rights: Vec<Arc<Rights>>) -> Held {
     Held { version: 7, class: Class::Native, is_root: false, rights: rights.into() }
 }
 
@@ -276,7 +282,7 @@ fn the_matrix_is_the_checked_in_one() {
     assert_eq!(wanted.lines().count(), text.lines().count());
 }
 
-fn asked<'a>(
+pub(in crate::policy) fn asked<'a>(
     subject: &'a Subject,
     action: Action,
     resource: &'a Resource,
