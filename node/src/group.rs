@@ -12,6 +12,7 @@ use peerloom_shared::net::driver::Parts;
 use peerloom_shared::net::work::{IdentityWork, Work};
 use peerloom_shared::net::{Driver, Judge, NetHandle, Settings, agent};
 use peerloom_shared::view::RoomInfo;
+use peerloom_shared::wire::RoomName;
 use peerloom_shared::{discovery, pubsub, routing, transport};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ use crate::identity;
 use crate::identity::actor::Identity;
 use crate::identity::grants::Grants;
 use crate::identity::ledger::Ledger;
+use crate::identity::messages::EnsureKey;
+use crate::node_handle::of_ask;
 use crate::policy::actor::Policy;
 use crate::pubsub::actor::Pubsub;
 use crate::pubsub::outlets::Outlets;
@@ -217,6 +220,17 @@ impl Boot {
 }
 
 impl Group {
+    /// Sees to it that a members' room has a key, where this node is the one to make it.
+    ///
+    /// # Errors
+    /// When the key cannot be made or kept.
+    pub async fn ensure_key(&self, room: &RoomName) -> Result<(), Failure> {
+        if room.is_members() {
+            self.identity.ask(EnsureKey(room.clone())).await.map_err(of_ask)??;
+        }
+        Ok(())
+    }
+
     /// Slots in use, by actor.
     #[must_use]
     pub fn slots(&self) -> [(&'static str, usize); 6] {

@@ -109,6 +109,7 @@ impl NodeHandle {
             *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
             group.pubsub.ask(SetName(Some(name))).await.map_err(of_ask)?;
         }
+        group.ensure_key(&room).await?;
         let joined = group.pubsub.ask(Subscribe(room.clone())).await.map_err(of_ask)?;
         joined?;
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).insert(room);
@@ -229,7 +230,7 @@ pub(crate) fn room_name(room: &str) -> Result<RoomName, Failure> {
     Ok(room.parse::<RoomName>()?)
 }
 
-fn of_ask(error: AskError) -> Failure {
+pub(crate) fn of_ask(error: AskError) -> Failure {
     let code = match error {
         AskError::Busy => &codes::NODE_001,
         AskError::Timeout => &codes::NODE_002,

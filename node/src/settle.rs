@@ -44,6 +44,7 @@ impl Boot {
             .map_err(|e| Failure::new(&codes::NODE_004, e.to_string()))?;
         let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for room in rooms {
+            group.ensure_key(&room).await?;
             group
                 .pubsub
                 .ask(Subscribe(room))

@@ -77,6 +77,8 @@ pub enum Shelf {
     Uses,
     /// Lists of revocations, by network and issuer.
     Lists,
+    /// Keys of members' rooms, by network and name of the key.
+    RoomKeys,
 }
 
 impl Shelf {
@@ -87,6 +89,7 @@ impl Shelf {
             Self::Given => "grants_given",
             Self::Uses => "grant_uses",
             Self::Lists => "revocation_lists",
+            Self::RoomKeys => "room_keys",
         })
     }
 
@@ -98,6 +101,7 @@ impl Shelf {
             Self::Given => limits::GRANTS_GIVEN_MAX,
             Self::Uses => limits::GRANT_USES_MAX,
             Self::Lists => limits::REVOCATION_ISSUERS_MAX,
+            Self::RoomKeys => limits::ROOM_KEYS_STORED_MAX,
         }
     }
 }

@@ -47,7 +47,9 @@ impl Observer for Watcher {
         let SwarmEvent::Behaviour(event) = event else { return };
         match event {
             BehaviourEvent::Identify(event) => self.libp2p.record(event),
-            BehaviourEvent::Gossip(event) => self.libp2p.record(event),
+            BehaviourEvent::Gossip(event) | BehaviourEvent::Members(event) => {
+                self.libp2p.record(event)
+            }
             BehaviourEvent::Kad(event) => self.libp2p.record(event),
             BehaviourEvent::Relay(event) => self.libp2p.record(event),
             BehaviourEvent::Dcutr(event) => self.libp2p.record(event),

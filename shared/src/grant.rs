@@ -22,8 +22,10 @@ pub use cache::{ChainCache, CheckError};
 pub use chain::Chain;
 pub use error::{Fault, Field, GrantError};
 pub use invite::{Invite, InviteError, InviteTerms};
+pub(crate) use key::sign;
 pub use key::{Key, Signer};
 pub use prefix::{Prefix, PrefixError, path_of, resource_of};
+pub(crate) use read::Reader;
 pub use revocation::{
     Entry, Freshness, Hit, Reason, RevocationError, RevocationList, Revocations, SignedList, Target,
 };

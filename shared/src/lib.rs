@@ -16,6 +16,7 @@ pub mod net;
 pub mod ordered;
 pub mod policy;
 pub mod pubsub;
+pub mod room_key;
 pub mod routing;
 pub mod time;
 pub mod transport;

@@ -39,6 +39,8 @@ pub use work::{Lanes, Works};
 
 /// Our Kademlia network, apart from the public one: our record rules cannot hold there.
 pub const KAD_PROTOCOL: &str = "/peerloom/kad/1";
+/// The gossip of members' rooms: an instance of its own, so that strangers hear not even their names.
+pub const MEMBERS_PROTOCOL: &str = "/peerloom/meshsub";
 /// The name under which gossip of every version and dialect is judged.
 pub const GOSSIP_PROTOCOL: &str = "/meshsub";
 /// How peers that a relay connects ask each other for a direct connection.

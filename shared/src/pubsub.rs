@@ -12,6 +12,7 @@ mod io;
 mod members;
 mod pending;
 mod rooms;
+mod sealed;
 mod seen;
 
 use std::collections::VecDeque;
@@ -23,7 +24,8 @@ use rand::{RngExt, SeedableRng};
 use self::accept::Judge;
 use self::carry::Carried;
 use self::pending::{Pending, Waiting};
-use self::rooms::{Presence, Room, State};
+use self::rooms::{Pen, Presence, Room, State};
+use self::sealed::Sealed;
 use crate::defence::rate::Buckets;
 use crate::limits::{ASK_MS, CHAT_TEXT_BYTES_MAX, ROOMS_MAX, SAY_BURST, SAY_RATE_PER_S};
 use crate::machine::Machine;
@@ -31,7 +33,7 @@ use crate::ordered::BTreeMap;
 use crate::time::{Mono, Now};
 use crate::view::{Message, PeerEvent, RoomInfo};
 use crate::wire::text::{clean_name, clean_text};
-use crate::wire::{Post, PostKind, RoomName};
+use crate::wire::{PostKind, RoomName};
 
 pub use counts::{Counts, Reason};
 pub use error::{Kind, PubsubError};
@@ -60,6 +62,7 @@ pub struct Pubsub {
     carry: bool,
     carried: Carried,
     judge: Judge,
+    sealed: Sealed,
     /// What we may say without others taking us for a flood.
     own: Buckets<()>,
     counts: Counts,
@@ -84,6 +87,7 @@ impl Pubsub {
             carry: config.carry,
             carried: Carried::default(),
             judge,
+            sealed: Sealed::default(),
             own: Buckets::new(1, SAY_RATE_PER_S, SAY_BURST),
             counts: Counts::default(),
             outputs: VecDeque::new(),
@@ -139,11 +143,15 @@ impl Pubsub {
         match result {
             Ok(()) => {
                 room.state = State::Joined;
+                let topic = room.topic.clone();
                 if !name.is_uc() {
                     room.presence = Some(Presence::starting(now.mono));
                 }
                 for ticket in self.pending.take_joins(&name) {
                     self.answer(ticket, Ok(Answer::Joined));
+                }
+                if name.is_members() && self.sealed.keys.newest_of(&topic).is_none() {
+                    self.want_keys(now.mono);
                 }
                 self.say_presence(now);
             }
@@ -159,9 +167,11 @@ impl Pubsub {
             return self.answer(ticket, Err(PubsubError::NotJoined { room: name.clone() }));
         };
         if room.state == State::Joined && !name.is_uc() {
-            let data = post(room, now, PostKind::Leave, "");
-            let topic = room.topic.clone();
-            self.outputs.push_back(Output::Publish { ticket: None, topic, data });
+            let pen = Pen { author: &self.local, keys: &self.sealed.keys, now };
+            if let Some(data) = room.post(&pen, PostKind::Leave, "") {
+                let topic = room.topic.clone();
+                self.outputs.push_back(Output::Publish { ticket: None, topic, data });
+            }
         }
         self.give_up_room(name);
         self.fail_joins(name, &PubsubError::LeftMeanwhile { room: name.clone() });
@@ -202,15 +212,26 @@ impl Pubsub {
             return self.answer(ticket, Err(PubsubError::TextTooLong { bytes: text.len() }));
         }
         let sent_ms = (!name.is_uc()).then_some(now.unix_ms);
+        if room.sealed && self.sealed.keys.newest_of(&room.topic).is_none() {
+            self.want_keys(now.mono);
+            return self.answer(ticket, Err(PubsubError::NoKey { room: name }));
+        }
         if !self.own.take(now.mono, (), 1) {
             return self.answer(ticket, Err(PubsubError::Busy));
         }
-        let waiting = Waiting::Say { room: name.clone(), text: text.clone(), sent_ms };
+        let pen = Pen { author: &self.local, keys: &self.sealed.keys, now };
+        let data = if name.is_uc() {
+            Some(text.clone().into_bytes())
+        } else {
+            room.post(&pen, PostKind::Text, &text)
+        };
+        let Some(data) = data else {
+            return self.answer(ticket, Err(PubsubError::TextTooLong { bytes: text.len() }));
+        };
+        let waiting = Waiting::Say { room: name.clone(), text, sent_ms };
         if !self.pending.insert(ticket, now.mono.after(ASK_MS), waiting) {
             return self.answer(ticket, Err(PubsubError::Busy));
         }
-        let data =
-            if name.is_uc() { text.into_bytes() } else { post(room, now, PostKind::Text, &text) };
         let topic = room.topic.clone();
         self.outputs.push_back(Output::Publish { ticket: Some(ticket), topic, data });
     }
@@ -256,7 +277,8 @@ impl Pubsub {
             let due = room.presence.as_mut().filter(|presence| presence.next() <= now.mono);
             let Some(presence) = due else { continue };
             presence.sent(now.mono, &mut self.rng);
-            let data = post(room, now, PostKind::Presence, &shown);
+            let pen = Pen { author: &self.local, keys: &self.sealed.keys, now };
+            let Some(data) = room.post(&pen, PostKind::Presence, &shown) else { continue };
             let topic = room.topic.clone();
             self.outputs.push_back(Output::Publish { ticket: None, topic, data });
         }
@@ -296,6 +318,7 @@ impl Machine for Pubsub {
             Input::Published { ticket, result } => self.published(now, ticket, result),
             Input::Subscribed { ticket, result } => self.subscribed(now, ticket, result),
             Input::Arrived(arrival) => self.arrived(now, arrival),
+            Input::Keys(keys) => self.set_keys(now, keys),
             Input::Neighbour { peer, topic, follows } => {
                 self.neighbour(now, &peer, &topic, follows);
             }
@@ -318,18 +341,6 @@ impl Machine for Pubsub {
         let gone = rooms.filter_map(|room| room.members.next_gone());
         presence.chain(gone).chain(self.pending.next_late()).min()
     }
-}
-
-/// Our next post in a room, encoded.
-fn post(room: &mut Room, now: Now, kind: PostKind, body: &str) -> Vec<u8> {
-    Post {
-        counter: room.next_counter(),
-        created_ms: now.unix_ms,
-        kind,
-        body: body.as_bytes().to_vec(),
-        reply_to: Vec::new(),
-    }
-    .encode()
 }
 
 /// The id of a message in views: author and sequence number, which together are unique and cannot be

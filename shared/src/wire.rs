@@ -11,7 +11,10 @@ pub mod text;
 pub use announcement::Announcement;
 pub use auth::{AuthAnswer, AuthRequest, AuthStatus};
 pub use post::{Post, PostKind};
-pub use room::{RoomName, RoomNameError, UC_DISCOVERY_TOPIC, UC_ROOM, room_of_topic, room_topic};
+pub use room::{
+    RoomName, RoomNameError, UC_DISCOVERY_TOPIC, UC_ROOM, is_members_topic, room_of_topic,
+    room_topic,
+};
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -23,6 +23,7 @@ mod inside;
 mod introduced;
 mod invites;
 mod matrix;
+mod members_rooms;
 mod memory;
 mod mesh;
 mod ping;

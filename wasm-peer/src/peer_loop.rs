@@ -240,6 +240,7 @@ impl PeerLoop {
                 Event::Identity(
                     IdentityWork::Counted { .. }
                     | IdentityWork::Arrived { .. }
+                    | IdentityWork::RoomKey(_)
                     | IdentityWork::Listed(_),
                 ) => {}
                 Event::Due => self.tick().await,

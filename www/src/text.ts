@@ -103,5 +103,7 @@ export function inviteOfHash(hash: string): string | null {
 /** The room that a grant is about, by its topic; null when it is about something else. */
 export function roomOfTopic(about: string): string | null {
   const open = "topic/peerloom/open/";
-  return about.startsWith(open) ? roomName(about.slice(open.length)) : null;
+  if (about.startsWith(open)) return roomName(about.slice(open.length));
+  const members = "topic/peerloom/";
+  return about.startsWith(`${members}${MEMBERS}`) ? roomName(about.slice(members.length)) : null;
 }

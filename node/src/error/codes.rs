@@ -338,6 +338,10 @@ codes! {
         "The gossip layer refused to publish it, for the reason in the message.",
         "Look at the reason, then send again.";
 
+    ROOM_012 = "ROOM-012", FAILURE, 503, Retry, "The key of the room has not come yet",
+        "What is said in a room for members is sealed with the room's key, and no connected node has given it.",
+        "It comes from a connected node once this peer has shown a grant for the room; ask whoever made the room for an invitation if you have none.";
+
     DHT_001 = "DHT-001", FAILURE, 503, Retry, "Too many lookups at once",
         "The number of lookups under way is bounded.",
         "Ask again in a moment, and fewer things at once.";

@@ -58,6 +58,7 @@ mod tests {
             PubsubError::LeftMeanwhile { room: room() },
             PubsubError::JoinFailed { room: room(), reason: reason.clone() },
             PubsubError::SendFailed { room: room(), reason },
+            PubsubError::NoKey { room: room() },
         ] {
             let row = Coded::code(&error);
             assert_eq!((row.id, row.kind), (error.code(), error.kind()), "{error}");

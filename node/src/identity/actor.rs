@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler,
-    MessageResult, ResponseFuture, StreamHandler, WrapFuture as _,
+    ResponseFuture, StreamHandler, WrapFuture as _,
 };
 use futures::StreamExt as _;
 use libp2p::identity::Keypair;
@@ -15,6 +15,7 @@ use peerloom_shared::grant::{Chain, Invite, SignedList};
 use peerloom_shared::limits::GRANTS_TIDY_MS;
 use peerloom_shared::net::work::{IdentityWork, Work};
 use peerloom_shared::policy::PolicySet;
+use peerloom_shared::wire::room_topic;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_stream::wrappers::{IntervalStream, WatchStream};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::grants::{Grants, Picture};
 use super::ledger::GrantsError;
 use super::messages::{
-    AcceptInvite, DropHeld, MintInvite, Revoke, ShowGrants, ShowIdentity, Shown, Sign, SignError,
+    AcceptInvite, DropHeld, EnsureKey, MintInvite, Revoke, ShowGrants, Sign, SignError,
 };
 use crate::actor::{Ask, DeathWatch, Gauge, lane};
 
@@ -130,15 +131,6 @@ impl Handler<Ask<Sign>> for Identity {
     }
 }
 
-impl Handler<Ask<ShowIdentity>> for Identity {
-    type Result = MessageResult<Ask<ShowIdentity>>;
-
-    fn handle(&mut self, _: Ask<ShowIdentity>, _: &mut Context<Self>) -> Self::Result {
-        let public = self.keypair.public();
-        MessageResult(Shown { id: public.to_peer_id(), public_key: public.encode_protobuf() })
-    }
-}
-
 /// Work on grants that ends with an answer; the slot is held as long as it takes.
 fn hold<T: 'static>(
     slot: OwnedSemaphorePermit,
@@ -157,6 +149,16 @@ impl Handler<Ask<MintInvite>> for Identity {
     fn handle(&mut self, ask: Ask<MintInvite>, _: &mut Context<Self>) -> Self::Result {
         let grants = Arc::clone(&self.grants);
         hold(ask.slot, async move { grants.mint(ask.message.0).await })
+    }
+}
+
+impl Handler<Ask<EnsureKey>> for Identity {
+    type Result = ResponseFuture<Result<(), GrantsError>>;
+
+    fn handle(&mut self, ask: Ask<EnsureKey>, _: &mut Context<Self>) -> Self::Result {
+        let grants = Arc::clone(&self.grants);
+        let topic = room_topic(&ask.message.0);
+        hold(ask.slot, async move { grants.ensure_key(&topic).await })
     }
 }
 

@@ -55,7 +55,7 @@ impl Grants {
         policy: watch::Receiver<Arc<PolicySet>>,
         audit: Audit,
     ) -> Result<Self, StoreError> {
-        for shelf in [Shelf::Held, Shelf::Given, Shelf::Uses, Shelf::Lists] {
+        for shelf in [Shelf::Held, Shelf::Given, Shelf::Uses, Shelf::Lists, Shelf::RoomKeys] {
             let odd = ledger.restore(shelf, store.rows(shelf)?);
             if odd > 0 {
                 tracing::warn!(?shelf, odd, "rows of grants make no sense and are left alone");
@@ -90,7 +90,54 @@ impl Grants {
         self.credentials(ledger, &network).await;
     }
 
+    async fn tell_keys(&self, ledger: &Ledger, network: &NetworkId) {
+        let keys = ledger.room_keys(network).iter().cloned().collect();
+        self.told(Told::RoomKeys(keys)).await;
+    }
+
+    /// Sees to it that a members' room has a key, if this node is to make it.
+    ///
+    /// # Errors
+    /// See [`GrantsError`].
+    pub async fn ensure_key(&self, topic: &str) -> Result<(), GrantsError> {
+        let mut ledger = self.ledger.lock().await;
+        self.first_key(&mut ledger, topic).await
+    }
+
+    async fn first_key(
+        &self,
+        ledger: &mut MutexGuard<'_, Ledger>,
+        topic: &str,
+    ) -> Result<(), GrantsError> {
+        let trust = self.trust();
+        let changes = ledger.first_key(&trust, topic, (unix_ms(), chance()?.seed))?;
+        self.new_keys(ledger, &trust, changes).await
+    }
+
+    /// Makes other keys for all rooms, since somebody lost a right.
+    async fn next_keys(&self, ledger: &mut MutexGuard<'_, Ledger>) -> Result<(), GrantsError> {
+        let trust = self.trust();
+        let secret = || Ok(chance()?.seed);
+        let changes = ledger.next_keys(unix_ms(), &trust, secret)?;
+        self.new_keys(ledger, &trust, changes).await
+    }
+
+    async fn new_keys(
+        &self,
+        ledger: &mut MutexGuard<'_, Ledger>,
+        trust: &Trust,
+        changes: Vec<Change>,
+    ) -> Result<(), GrantsError> {
+        if !changes.is_empty() {
+            self.commit(ledger, changes).await?;
+            self.tell_keys(ledger, &trust.network).await;
+        }
+        Ok(())
+    }
+
     async fn credentials(&self, ledger: &Ledger, network: &NetworkId) {
+        // Whose keys count for a room depends on who invited this node into it.
+        self.tell_keys(ledger, network).await;
         let chains = ledger.credentials(unix_ms(), network);
         self.told(Told::Credentials(chains)).await;
     }
@@ -130,8 +177,10 @@ impl Grants {
     /// See [`GrantsError`].
     pub async fn mint(&self, wish: Wish) -> Result<Invite, GrantsError> {
         let mut ledger = self.ledger.lock().await;
+        let topic = wish.prefix.as_str().strip_prefix("topic/").unwrap_or_default().to_owned();
         let (invite, changes) = ledger.mint(unix_ms(), &self.trust(), wish, chance()?)?;
         self.commit(&mut ledger, changes).await?;
+        self.first_key(&mut ledger, &topic).await?;
         self.note(GrantChange::Minted, invite.chain());
         Ok(invite)
     }
@@ -179,6 +228,8 @@ impl Grants {
             }
         }
         self.tell(judging::Input::Revoked(Box::new(list.clone()))).await;
+        // In this order: nobody is handed a new key who is about to lose the right to it.
+        self.next_keys(&mut ledger).await?;
         Ok(list)
     }
 
@@ -206,11 +257,25 @@ impl Grants {
                 self.credentials(&ledger, &network).await;
                 Ok(())
             }
+            IdentityWork::RoomKey(key) => {
+                let network = self.trust().network;
+                let changes = ledger.kept_key(&key);
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                self.commit(&mut ledger, changes).await?;
+                self.tell_keys(&ledger, &network).await;
+                Ok(())
+            }
             IdentityWork::Listed(list) => {
                 let changes = ledger.listed(unix_ms(), &list);
                 let lost = changes.iter().filter(|change| change.shelf == Shelf::Held).count();
                 self.commit(&mut ledger, changes).await?;
+                let takes_back = list.list().entries().next().is_some();
                 self.tell(judging::Input::Revoked(Box::new(list))).await;
+                if takes_back {
+                    self.next_keys(&mut ledger).await?;
+                }
                 if lost > 0 {
                     tracing::warn!(
                         lost,
@@ -251,7 +316,13 @@ impl Grants {
 
     async fn tidied(&self, ledger: &mut MutexGuard<'_, Ledger>) -> Result<(), GrantsError> {
         let ended = ledger.ended(unix_ms());
+        let has_ended = ended.iter().any(|change| change.shelf == Shelf::Given);
         self.commit(ledger, ended).await?;
+        if has_ended {
+            self.next_keys(ledger).await?;
+        }
+        let foreign = ledger.foreign_keys(&self.trust().network);
+        self.commit(ledger, foreign).await?;
         if let Some((list, changes)) = ledger.renewed(unix_ms(), &self.trust())? {
             self.commit(ledger, changes).await?;
             self.tell(judging::Input::Revoked(Box::new(list))).await;

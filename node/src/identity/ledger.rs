@@ -6,6 +6,7 @@
 mod error;
 mod guests;
 mod removals;
+mod room_keys;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use peerloom_shared::grant::{
     Audience, Chain, GrantId, Key, NetworkId, Prefix, Role, SignedList, Signer,
 };
 use peerloom_shared::limits::{AUTH_CHAINS_MAX, GRANTS_HELD_MAX};
+use peerloom_shared::room_key::{KeyId, SignedRoomKey};
 
 pub use error::GrantsError;
 
@@ -88,6 +90,7 @@ pub struct Ledger {
     given: BTreeMap<GrantId, Given>,
     uses: BTreeMap<GrantId, BTreeSet<Key>>,
     lists: BTreeMap<(NetworkId, Key), SignedList>,
+    keys: BTreeMap<(NetworkId, KeyId), SignedRoomKey>,
 }
 
 impl Ledger {
@@ -95,8 +98,15 @@ impl Ledger {
     #[must_use]
     pub fn new(signer: Signer) -> Self {
         let peer = libp2p::identity::PublicKey::from(signer.public()).to_peer_id();
-        let (held, given) = (BTreeMap::new(), BTreeMap::new());
-        Self { signer, peer, held, given, uses: BTreeMap::new(), lists: BTreeMap::new() }
+        Self {
+            signer,
+            peer,
+            held: BTreeMap::new(),
+            given: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        }
     }
 
     /// The key that signs.

@@ -3,8 +3,9 @@
 //! Not here: reading and writing key files (`keystore`).
 
 use actix::Message;
-use libp2p::PeerId;
 use peerloom_shared::grant::{Chain, GrantId, Invite, SignedList};
+
+use peerloom_shared::wire::RoomName;
 
 use super::grants::Picture;
 use super::ledger::{GrantsError, Removal, Wish};
@@ -24,24 +25,15 @@ pub struct Sign {
 #[error("the identity key cannot sign: {0}")]
 pub struct SignError(pub String);
 
-/// Shows who we are.
-#[derive(Debug, Message)]
-#[rtype(result = "Shown")]
-pub struct ShowIdentity;
-
-/// Who we are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// Our PeerId.
-    pub id: PeerId,
-    /// Our public key in libp2p's protobuf form.
-    pub public_key: Vec<u8>,
-}
-
 /// Makes an invite.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Invite, GrantsError>")]
 pub struct MintInvite(pub Wish);
+
+/// Sees to it that a members' room has a key, if this node is the one to make it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), GrantsError>")]
+pub struct EnsureKey(pub RoomName);
 
 /// Accepts an invite: its text, as a link or a part of one.
 #[derive(Debug, Message)]

@@ -102,7 +102,8 @@ impl Machined for Pubsub {
             Output::Subscribe { .. }
             | Output::Unsubscribe { .. }
             | Output::Publish { .. }
-            | Output::Judge { .. } => {}
+            | Output::Judge { .. }
+            | Output::WantKeys => {}
         }
     }
 

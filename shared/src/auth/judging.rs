@@ -20,6 +20,7 @@ use crate::limits::{GRANT_COUNTED_MAX, HELD_PEERS_MAX};
 use crate::machine::Machine;
 use crate::ordered::{BTreeMap, BTreeSet};
 use crate::policy::{Access, Held, Trust};
+use crate::room_key::SignedRoomKey;
 use crate::time::{Mono, Now};
 use crate::wire::{AuthRequest, AuthStatus};
 
@@ -47,6 +48,13 @@ pub enum Input {
         source: Group,
         /// Their bytes.
         lists: Vec<Vec<u8>>,
+    },
+    /// Keys of members' rooms that a peer brought, which are not known here.
+    Keys {
+        /// Where the peer comes from.
+        source: Group,
+        /// The keys.
+        keys: Vec<SignedRoomKey>,
     },
     /// A peer shows grants.
     Asked {
@@ -105,6 +113,8 @@ pub enum Output {
     },
     /// A peer issued this chain to us: keep it and show it from now on.
     Received(Chain),
+    /// A key of a members' room, made by a root: write it to disk, then put it in use.
+    RoomKey(Box<SignedRoomKey>),
     /// A list of revocations that is new: write it to disk, then put it in force.
     Listed(Box<SignedList>),
 }
@@ -198,6 +208,7 @@ impl Machine for Judging {
             }
             Input::Revoked(list) => self.revoked(now, &list),
             Input::Offered { source, lists } => self.offered(now, &source, &lists),
+            Input::Keys { source, keys } => self.keys_offered(now, &source, keys),
             Input::Asked { ticket, peer, source, request } => {
                 self.receive(now, &request.issued);
                 self.judge(now, ticket, (peer, source), *request);

@@ -31,6 +31,8 @@ pub enum Input {
         /// Its bytes.
         bytes: Arc<Vec<u8>>,
     },
+    /// Keys are missing here, or there are new ones to hand on: ask all peers again.
+    Again,
     /// A connected peer speaks the protocol.
     Speaks(PeerId),
     /// The last connection to a peer has ended.
@@ -150,6 +152,8 @@ impl Showing {
                 issued,
                 lists,
                 known: self.known.clone(),
+                // Who may have which depends on rules, so the shell puts them in.
+                keys: Vec::new(),
             };
             self.outputs.push_back(Output::Ask { peer, request });
         }
@@ -333,6 +337,7 @@ impl Machine for Showing {
                 self.spread(issuer, version, &bytes);
                 self.again(now, None);
             }
+            Input::Again => self.again(now, None),
             Input::Speaks(peer) => self.follow(now, peer),
             Input::Gone(peer) => self.forget(&peer),
             Input::Answered { peer, answer } => {

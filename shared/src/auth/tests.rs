@@ -80,6 +80,7 @@ fn request(network: NetworkId, grants: Vec<Vec<u8>>) -> AuthRequest {
         issued: Vec::new(),
         lists: Vec::new(),
         known: Vec::new(),
+        keys: Vec::new(),
     }
 }
 
@@ -411,6 +412,7 @@ fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {
         reason: None,
         lists: Vec::new(),
         issued: Vec::new(),
+        keys: Vec::new(),
     }
 }
 

@@ -86,6 +86,11 @@ impl Key {
             .map_err(|_| KeyFault::Signature)
     }
 
+    /// Whether a signature of the message under this key counts, checked as strictly as those of grants.
+    pub(crate) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.check(message, signature).is_ok()
+    }
+
     /// Whether the y coordinate is below the field's prime, 2^255 - 19, which decoders do not insist on.
     fn is_canonical(&self) -> bool {
         let [lowest, middle @ .., highest] = self.0;
@@ -97,7 +102,7 @@ impl Key {
 const IDENTITY_HASH: u64 = 0;
 
 /// Signs `domain` and `body`, one after the other.
-pub(super) fn sign(signer: &Signer, domain: &[u8], body: &[u8]) -> [u8; 64] {
+pub(crate) fn sign(signer: &Signer, domain: &[u8], body: &[u8]) -> [u8; 64] {
     let signature = signer.sign(&message(domain, body));
     // Always 64 bytes; a signature of zeros would verify nowhere.
     <[u8; 64]>::try_from(signature.as_slice()).unwrap_or([0; 64])

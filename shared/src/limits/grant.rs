@@ -55,9 +55,11 @@ pub const HELD_PEERS_MAX: usize = 4_096;
 
 // ---- Showing grants: `/peerloom/auth/1` -------------------------------------------------------
 
-/// A request that shows grants, in bytes: six full chains, six issued ones, a full list of revocations.
-pub const AUTH_REQUEST_BYTES_MAX: usize = 64 * 1024;
-/// The answer to it, in bytes: numbers, a reason, and the lists of [`AUTH_LISTS_BYTES_MAX`].
+/// A request that shows grants, in bytes: six full chains, six issued ones, a full list of revocations,
+/// the keys of all rooms.
+pub const AUTH_REQUEST_BYTES_MAX: usize = 80 * 1024;
+/// The answer to it, in bytes: numbers, a reason, the lists of [`AUTH_LISTS_BYTES_MAX`],
+/// the keys of all rooms.
 pub const AUTH_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Lists of revocations in one message: most issuers never took anything back.
 pub const AUTH_LISTS_MAX: usize = 4;
@@ -87,6 +89,25 @@ pub const AUTH_AGAIN_MS_MAX: u64 = 3_600_000;
 pub const GRANT_HOLDERS_MAX: usize = 1_024;
 /// Invites of our own whose uses are counted.
 pub const GRANT_COUNTED_MAX: usize = 1_024;
+
+// ---- Keys of members' rooms -------------------------------------------------------------------
+
+/// One key as it travels, in bytes: 114, a topic, a signature.
+pub const ROOM_KEY_BYTES_MAX: usize = 114 + super::TOPIC_BYTES_MAX + 64;
+/// Members' rooms whose keys a peer keeps: their keys all fit one answer of `/peerloom/auth/1`.
+pub const ROOM_KEYS_ROOMS_MAX: usize = 32;
+/// Keys kept of each room: what was sealed shortly before some people were removed still opens.
+pub const ROOM_KEYS_KEPT: usize = 4;
+/// Keys of rooms on disk: those of some networks.
+pub const ROOM_KEYS_STORED_MAX: usize = 8 * ROOM_KEYS_ROOMS_MAX * ROOM_KEYS_KEPT;
+/// What sealing adds to a text, in bytes: a key's name, a nonce, a tag.
+pub const ROOM_SEAL_BYTES: usize = 8 + 24 + 16;
+/// The shortest time between two requests for keys that are missing, in ms.
+pub const ROOM_KEYS_ASK_MS: u64 = AUTH_AGAIN_MS_MIN;
+/// Messages that wait for their key, over all rooms: a lively minute after a change of keys.
+pub const ROOM_SEALED_WAITING_MAX: usize = 64;
+/// How long a message waits for its key, in ms.
+pub const ROOM_SEALED_WAITING_MS: u64 = 60_000;
 
 // ---- What a node keeps on disk ----------------------------------------------------------------
 

@@ -6,9 +6,9 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod answering;
 mod handler;
+mod keys;
 
 use std::collections::VecDeque;
-#[cfg(not(target_arch = "wasm32"))]
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,6 +35,9 @@ use crate::auth::{Allowance, Failure, Showing, showing};
 use crate::grant::Chain;
 use crate::machine::Machine as _;
 use crate::policy::Class;
+use crate::room_key::KeyRing;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::room_key::SignedRoomKey;
 use crate::time::Mono;
 use crate::wire::{AuthAnswer, AuthRequest};
 
@@ -48,6 +51,8 @@ pub enum Event {
     Proven(PeerId),
     /// What a peer allows us has changed.
     Allowed(PeerId),
+    /// The keys of members' rooms that we have are others now.
+    RoomKeys,
     /// For whoever keeps grants, invites and lists on disk.
     Keep(Box<IdentityWork>),
 }
@@ -57,6 +62,11 @@ pub enum Event {
 pub enum Told {
     /// The chains that we hold, and show from now on.
     Credentials(Vec<Chain>),
+    /// A key is missing here: ask all peers again.
+    WantKeys,
+    /// The keys of members' rooms that we have, and hand to whoever may have them.
+    #[cfg(not(target_arch = "wasm32"))]
+    RoomKeys(Vec<SignedRoomKey>),
     /// A chain for a connected peer to keep, which we issued to it.
     #[cfg(not(target_arch = "wasm32"))]
     Issue {
@@ -85,6 +95,7 @@ pub struct Behaviour {
     #[cfg(not(target_arch = "wasm32"))]
     answering: answering::Answering,
     judge: Judge,
+    keys: Arc<KeyRing>,
     clock: Clock,
     connections: Table<Connection>,
     queue: VecDeque<ToSwarm<Event, Order>>,
@@ -100,6 +111,7 @@ impl Behaviour {
             #[cfg(not(target_arch = "wasm32"))]
             answering: answering::Answering::new(local),
             judge,
+            keys: Arc::default(),
             clock: Clock::default(),
             connections: Table::default(),
             queue: VecDeque::new(),
@@ -132,6 +144,15 @@ impl Behaviour {
                 #[cfg(not(target_arch = "wasm32"))]
                 self.judge(judging::Input::Credentials(chains.clone()));
                 self.show(showing::Input::Credentials(chains));
+            }
+            Told::WantKeys => self.show(showing::Input::Again),
+            #[cfg(not(target_arch = "wasm32"))]
+            Told::RoomKeys(keys) => {
+                let keys = KeyRing::of(keys);
+                if *self.keys != keys {
+                    self.set_keys(keys);
+                    self.show(showing::Input::Again);
+                }
             }
             #[cfg(not(target_arch = "wasm32"))]
             Told::Issue { peer, chain } => {
@@ -170,7 +191,10 @@ impl Behaviour {
         self.settle_judging();
         while let Some(output) = self.showing.poll_output() {
             match output {
-                showing::Output::Ask { peer, request } => self.ask(peer, &request),
+                showing::Output::Ask { peer, mut request } => {
+                    request.keys = self.keys_for(peer);
+                    self.ask(peer, &request);
+                }
                 showing::Output::Allowed(peer) => self.event(Event::Allowed(peer)),
                 showing::Output::Received(chain) => {
                     self.event(Event::Keep(Box::new(IdentityWork::Received(chain))));
@@ -205,9 +229,10 @@ impl Behaviour {
     }
 
     fn answered(&mut self, peer: PeerId, answer: Result<AuthAnswer, Failure>) {
-        #[cfg(not(target_arch = "wasm32"))]
         if let Ok(answer) = &answer {
+            #[cfg(not(target_arch = "wasm32"))]
             self.take_lists(peer, &answer.lists);
+            self.take_keys(peer, &answer.keys);
         }
         self.show(showing::Input::Answered { peer, answer });
     }

@@ -22,9 +22,13 @@ use super::gate::Gate;
 use super::gated::Gated;
 use super::judge::Judge;
 use super::ping;
-use super::{GOSSIP_PROTOCOL, KAD_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL};
+use super::{
+    GOSSIP_PROTOCOL, KAD_PROTOCOL, MEMBERS_PROTOCOL, PROTOCOL_VERSION, SIGNALLING_PROTOCOL,
+};
 use crate::limits;
 use crate::policy::{Action, Class, Resource, Subject};
+#[cfg(target_arch = "wasm32")]
+use crate::wire::is_members_topic;
 
 /// What a peer is for; it sets the sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +121,7 @@ pub struct Behaviour {
     pub ping: ping::Behaviour,
     pub auth: auth::Behaviour,
     pub gossip: Gated<Gossip>,
+    pub members: Gated<Gossip>,
     pub kad: Gated<kad::Behaviour<MemoryStore>>,
     pub relay_client: OnNodes<relay::client::Behaviour>,
     pub webrtc: OnNodes<peerloom_webrtc::behaviour::Behaviour>,
@@ -150,25 +155,14 @@ impl Behaviour {
     ) -> Result<Self, SetupError> {
         let local = settings.keypair.public().to_peer_id();
         let profile = settings.profile;
-        #[cfg(not(target_arch = "wasm32"))]
-        let fits = Followers::new(judge.clone());
-        #[cfg(target_arch = "wasm32")]
-        let fits: Fits = gossipsub::CallbackSubscriptionFilter(|topic| {
-            topic.as_str().len() <= limits::TOPIC_BYTES_MAX
-        });
-        #[cfg(not(target_arch = "wasm32"))]
-        let followers = fits.clone();
-        let gossip = gated(gossip(settings, fits)?, judge, GOSSIP_PROTOCOL)
-            .waiting_for(&["/meshsub", "/floodsub"]);
-        #[cfg(not(target_arch = "wasm32"))]
-        let gossip = gossip.telling(followers);
         Ok(Self {
             gate: Gate::new(judge.clone()),
             limits: connection_limits::Behaviour::new(connection_limits(profile)),
             identify: identify::Behaviour::new(identify(settings)),
             ping: ping::Behaviour::new(ping::Pace::of(profile), settings.seed),
             auth: auth::Behaviour::new(local, profile.class(), judge.clone()),
-            gossip,
+            gossip: gossip(settings, judge, Rooms::Open)?,
+            members: gossip(settings, judge, Rooms::Members)?,
             kad: gated(kademlia(local, profile), judge, KAD_PROTOCOL),
             relay_client: on_nodes(relay_client, |inner| gated(inner, judge, STOP_PROTOCOL)),
             webrtc: on_nodes(webrtc.admitting(introducing(judge.clone())), |inner| {
@@ -205,6 +199,7 @@ impl Behaviour {
     /// Decides again what a connected peer may speak.
     pub fn rejudge(&mut self, peer: &PeerId) {
         self.gossip.rejudge(peer);
+        self.members.rejudge(peer);
         self.kad.rejudge(peer);
         #[cfg(not(target_arch = "wasm32"))]
         {
@@ -298,22 +293,70 @@ fn identify(settings: &Settings) -> identify::Config {
         .with_cache_size(0)
 }
 
-fn gossip(settings: &Settings, fits: Fits) -> Result<Gossip, SetupError> {
+/// Which rooms an instance of gossip is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rooms {
+    Open,
+    Members,
+}
+
+impl Rooms {
+    /// The topics of the instance.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn fitting(self, judge: &Judge) -> Fits {
+        Followers::new(judge.clone(), self == Self::Members)
+    }
+
+    /// The topics of the instance.
+    #[cfg(target_arch = "wasm32")]
+    fn fitting(self, _: &Judge) -> Fits {
+        let fits: fn(&gossipsub::TopicHash) -> bool = match self {
+            Self::Open => |topic| fits(topic) && !is_members_topic(topic.as_str()),
+            Self::Members => |topic| fits(topic) && is_members_topic(topic.as_str()),
+        };
+        gossipsub::CallbackSubscriptionFilter(fits)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn fits(topic: &gossipsub::TopicHash) -> bool {
+    topic.as_str().len() <= limits::TOPIC_BYTES_MAX
+}
+
+/// One instance of gossip, where the policy lets a peer speak it.
+fn gossip(settings: &Settings, judge: &Judge, rooms: Rooms) -> Result<Gated<Gossip>, SetupError> {
+    let fits = rooms.fitting(judge);
+    #[cfg(not(target_arch = "wasm32"))]
+    let followers = fits.clone();
+    let inner = bare_gossip(settings, fits, rooms)?;
+    let gossip = match rooms {
+        Rooms::Open => gated(inner, judge, GOSSIP_PROTOCOL).waiting_for(&["/meshsub", "/floodsub"]),
+        Rooms::Members => gated(inner, judge, MEMBERS_PROTOCOL).waiting_for(&[MEMBERS_PROTOCOL]),
+    };
+    #[cfg(not(target_arch = "wasm32"))]
+    let gossip = gossip.telling(followers);
+    Ok(gossip)
+}
+
+fn bare_gossip(settings: &Settings, fits: Fits, rooms: Rooms) -> Result<Gossip, SetupError> {
     let wrong = |reason: &dyn std::fmt::Display| SetupError {
         protocol: "gossipsub",
         reason: reason.to_string(),
     };
-    let config = gossipsub::ConfigBuilder::default()
+    let mut config = gossipsub::ConfigBuilder::default();
+    config
         .validation_mode(ValidationMode::Strict)
         .validate_messages()
         .message_id_fn(message_id)
         .max_transmit_size(limits::GOSSIP_RPC_BYTES_MAX)
         .mesh_n_high(settings.profile.mesh_high())
         .connection_handler_queue_len(limits::GOSSIP_QUEUE_MAX)
-        .duplicate_cache_time(Duration::from_millis(limits::GOSSIP_DUPLICATES_MS))
-        .support_floodsub()
-        .build()
-        .map_err(|e| wrong(&e))?;
+        .duplicate_cache_time(Duration::from_millis(limits::GOSSIP_DUPLICATES_MS));
+    match rooms {
+        Rooms::Open => config.support_floodsub(),
+        Rooms::Members => config.protocol_id_prefix(MEMBERS_PROTOCOL),
+    };
+    let config = config.build().map_err(|e| wrong(&e))?;
     let filter = gossipsub::MaxCountSubscriptionFilter {
         filter: fits,
         max_subscribed_topics: limits::GOSSIP_SUBSCRIPTIONS_MAX,

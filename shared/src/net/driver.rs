@@ -190,7 +190,9 @@ impl Driver {
             BehaviourEvent::Identify(event) => self.lift_identify(event),
             BehaviourEvent::Ping(event) => self.lift_ping(event),
             BehaviourEvent::Auth(event) => self.lift_auth(event),
-            BehaviourEvent::Gossip(event) => self.lift_pubsub(event),
+            BehaviourEvent::Gossip(event) | BehaviourEvent::Members(event) => {
+                self.lift_pubsub(event);
+            }
             BehaviourEvent::Kad(event) => self.lift_routing(event),
             BehaviourEvent::RelayClient(event) => self.lift_relay_client(event),
             #[cfg(not(target_arch = "wasm32"))]
@@ -229,6 +231,7 @@ impl Driver {
                     tracing::debug!("grants come faster than they can be kept");
                 }
             }
+            auth::Event::RoomKeys => self.state.room_keys = Arc::clone(behaviour.auth.room_keys()),
             auth::Event::Allowed(peer) => {
                 if let Some(identity) = self.state.identities.get_mut(&peer) {
                     let allowance = behaviour.auth.allowance(&peer).cloned();

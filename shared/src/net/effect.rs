@@ -5,6 +5,7 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use super::auth::Told;
 use super::handle::{NetError, NetHandle};
 use crate::pubsub::{PublishFailure, PublishedId};
 use crate::wire::UC_DISCOVERY_TOPIC;
@@ -139,6 +140,9 @@ pub fn of_pubsub(net: &NetHandle, output: pubsub::Output) -> Effect<pubsub::Inpu
         ),
         pubsub::Output::Judge { id, forwarder, acceptance } => {
             Effect::order(async move { net.judge_message(id, forwarder, acceptance).await })
+        }
+        pubsub::Output::WantKeys => {
+            Effect::order(async move { net.tell_auth(Told::WantKeys).await })
         }
         pubsub::Output::Event(_) | pubsub::Output::Answer { .. } => Effect::Shell(output),
     }

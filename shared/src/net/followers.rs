@@ -13,12 +13,15 @@ use super::judge::Judge;
 use crate::bounded::BoundedMap;
 use crate::limits::{GOSSIP_SUBSCRIPTIONS_MAX, HELD_PEERS_MAX, TOPIC_BYTES_MAX};
 use crate::policy::{Action, Resource, Subject};
+use crate::wire::is_members_topic;
 
 /// The filter of subscriptions. gossipsub tells it names only, so [`Gated`](super::gated::Gated) tells
 /// it before whose words come next. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Followers {
     judge: Judge,
+    /// Whether it is for members' rooms, and for nothing else.
+    members: bool,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -30,9 +33,9 @@ struct Inner {
 }
 
 impl Followers {
-    pub(super) fn new(judge: Judge) -> Self {
+    pub(super) fn new(judge: Judge, members: bool) -> Self {
         let refused = BoundedMap::new(HELD_PEERS_MAX);
-        Self { judge, inner: Arc::new(Mutex::new(Inner { speaker: None, refused })) }
+        Self { judge, members, inner: Arc::new(Mutex::new(Inner { speaker: None, refused })) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -68,7 +71,9 @@ impl Followers {
 
 impl TopicSubscriptionFilter for Followers {
     fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
-        if topic.as_str().len() > TOPIC_BYTES_MAX {
+        if topic.as_str().len() > TOPIC_BYTES_MAX
+            || is_members_topic(topic.as_str()) != self.members
+        {
             return false;
         }
         let Some(who) = self.inner().speaker.clone() else { return true };

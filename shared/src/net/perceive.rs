@@ -45,6 +45,7 @@ pub fn by_transport(state: &NetState, change: &Change) -> Option<transport::Inpu
         Change::Connected { .. }
         | Change::Disconnected { .. }
         | Change::Identified(..)
+        | Change::RoomKeys(_)
         | Change::Follows { .. } => None,
     }
 }
@@ -97,6 +98,7 @@ pub fn by_discovery(state: &NetState, change: &Change) -> Option<discovery::Inpu
         Change::Gone(_)
         | Change::Reserved(_)
         | Change::ReservationLost(_)
+        | Change::RoomKeys(_)
         | Change::Follows { .. } => None,
     }
 }
@@ -138,6 +140,7 @@ pub fn by_routing(state: &NetState, change: &Change) -> Option<routing::Input> {
         | Change::Reserved(_)
         | Change::ReservationLost(_)
         | Change::Follows { .. }
+        | Change::RoomKeys(_)
         | Change::Addresses => None,
     }
 }
@@ -149,6 +152,7 @@ pub fn by_pubsub(change: &Change) -> Option<pubsub::Input> {
         Change::Follows { peer, topic, follows } => {
             Some(pubsub::Input::Neighbour { peer: *peer, topic: topic.clone(), follows: *follows })
         }
+        Change::RoomKeys(keys) => Some(pubsub::Input::Keys(std::sync::Arc::clone(keys))),
         Change::Connected { .. }
         | Change::Disconnected { .. }
         | Change::Gone(_)

@@ -13,7 +13,7 @@ use super::work::{DiscoveryWork, PubsubWork};
 use crate::limits::TOPICS_WATCHED_MAX;
 use crate::policy::{Action, Permit, Resource, Subject};
 use crate::pubsub::{Acceptance, Arrival};
-use crate::wire::{UC_DISCOVERY_TOPIC, room_of_topic};
+use crate::wire::{UC_DISCOVERY_TOPIC, is_members_topic, room_of_topic};
 
 impl Driver {
     pub(super) fn apply_pubsub(&mut self, command: PubsubCommand) {
@@ -27,7 +27,7 @@ impl Driver {
                 if redeem(permit, Action::TopicSubscribe, &on).is_ok()
                     && let Resource::Topic(topic) = on
                 {
-                    self.gossip().unsubscribe(&IdentTopic::new(topic.as_str()));
+                    self.gossip(&topic).unsubscribe(&IdentTopic::new(topic.as_str()));
                     self.forget_empty(&topic);
                 }
             }
@@ -42,14 +42,20 @@ impl Driver {
         }
     }
 
-    fn gossip(&mut self) -> &mut super::behaviour::Gossip {
-        self.swarm.behaviour_mut().gossip.inner_mut()
+    /// The instance that carries a topic.
+    fn gossip(&mut self, topic: &str) -> &mut super::behaviour::Gossip {
+        let behaviour = self.swarm.behaviour_mut();
+        if is_members_topic(topic) {
+            behaviour.members.inner_mut()
+        } else {
+            behaviour.gossip.inner_mut()
+        }
     }
 
     fn subscribe(&mut self, permit: Permit, topic: String) -> Result<(), NetError> {
         redeem(permit, Action::TopicSubscribe, &Resource::Topic(topic.clone()))?;
         let ident = IdentTopic::new(topic.as_str());
-        let gossip = self.gossip();
+        let gossip = self.gossip(&topic);
         gossip.subscribe(&ident).map_err(|e| NetError::Gossip(e.to_string()))?;
         let hash = ident.hash();
         gossip
@@ -66,8 +72,10 @@ impl Driver {
 
     fn publish_message(&mut self, permit: Permit, topic: String, data: Vec<u8>, reply: Reply<u64>) {
         let on = Resource::Topic(topic.clone());
-        let published = redeem(permit, Action::TopicPublish, &on)
-            .and_then(|()| self.gossip().publish(IdentTopic::new(topic), data).map_err(describe));
+        let published = redeem(permit, Action::TopicPublish, &on).and_then(|()| {
+            let ident = IdentTopic::new(topic.as_str());
+            self.gossip(&topic).publish(ident, data).map_err(describe)
+        });
         answer(reply, published.map(|id| sequence_number(&id)));
     }
 
@@ -82,8 +90,14 @@ impl Driver {
             Acceptance::Reject => MessageAcceptance::Reject,
             Acceptance::Ignore => MessageAcceptance::Ignore,
         };
-        // `false` says that the message has left the cache: nobody waits for the verdict then.
-        self.gossip().report_message_validation_result(id, forwarder, acceptance);
+        // `false` says that the message has left the cache, or is the other instance's. Where it has left
+        // both, nobody waits for the verdict.
+        let behaviour = self.swarm.behaviour_mut();
+        let gossip = behaviour.gossip.inner_mut();
+        if !gossip.report_message_validation_result(id, forwarder, acceptance) {
+            let members = behaviour.members.inner_mut();
+            members.report_message_validation_result(id, forwarder, acceptance);
+        }
     }
 
     #[expect(
@@ -142,13 +156,15 @@ impl Driver {
     /// refused what they may follow now: whoever comes back subscribes anew.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn replace(&mut self, only: Option<libp2p::PeerId>) {
-        let gossip = &self.swarm.behaviour().gossip;
-        let all = gossip.inner().all_peers();
-        let asked = all.filter(|(peer, _)| only.is_none_or(|only| only == **peer));
-        let misplaced: Vec<_> = asked
-            .filter(|(peer, follows)| gossip.is_misplaced(peer, follows.iter().copied()))
-            .map(|(peer, _)| *peer)
-            .collect();
+        let behaviour = self.swarm.behaviour();
+        let mut misplaced = std::collections::BTreeSet::new();
+        for gossip in [&behaviour.gossip, &behaviour.members] {
+            let all = gossip.inner().all_peers();
+            let asked = all.filter(|(peer, _)| only.is_none_or(|only| only == **peer));
+            let of_it =
+                asked.filter(|(peer, follows)| gossip.is_misplaced(peer, follows.iter().copied()));
+            misplaced.extend(of_it.map(|(peer, _)| *peer));
+        }
         for peer in misplaced {
             self.hang_up(peer);
         }
@@ -166,7 +182,7 @@ impl Driver {
 
     /// Forgets a topic that neither we nor any neighbour listens to.
     fn forget_empty(&mut self, topic: &str) {
-        let ours = self.gossip().topics().any(|hash| hash.as_str() == topic);
+        let ours = self.gossip(topic).topics().any(|hash| hash.as_str() == topic);
         if !ours && self.state.topics.get(topic).is_some_and(crate::ordered::BTreeSet::is_empty) {
             self.state.topics.remove(topic);
         }

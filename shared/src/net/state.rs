@@ -10,6 +10,7 @@ use super::address;
 use crate::auth::Allowance;
 use crate::ordered::{BTreeMap, BTreeSet};
 use crate::policy::Action;
+use crate::room_key::KeyRing;
 use crate::view::{self, Direction, Path, PeerKind, Standing};
 
 /// One open connection.
@@ -69,6 +70,8 @@ pub struct NetState {
     pub reservations: BTreeSet<PeerId>,
     /// Peers we know to listen to each topic that we are subscribed to.
     pub topics: BTreeMap<String, BTreeSet<PeerId>>,
+    /// The keys of members' rooms that we have.
+    pub room_keys: Arc<KeyRing>,
     /// Circuits that this node carries for others.
     pub circuits: usize,
 }
@@ -87,6 +90,7 @@ impl NetState {
             rtt_us: BTreeMap::new(),
             reservations: BTreeSet::new(),
             topics: BTreeMap::new(),
+            room_keys: Arc::default(),
             circuits: 0,
         }
     }
@@ -249,6 +253,8 @@ pub enum Change {
         /// Whether it listens now.
         follows: bool,
     },
+    /// The keys of members' rooms that we have changed.
+    RoomKeys(Arc<KeyRing>),
     /// The set of addresses under which we are reachable changed.
     Addresses,
 }
@@ -281,6 +287,9 @@ pub fn changes(old: &NetState, new: &NetState) -> Vec<Change> {
         }
     }
     out.extend(new.reservations.difference(&old.reservations).copied().map(Change::Reserved));
+    if old.room_keys != new.room_keys {
+        out.push(Change::RoomKeys(Arc::clone(&new.room_keys)));
+    }
     follows(old, new, true, &mut out);
     follows(new, old, false, &mut out);
     if old.external != new.external || old.listen != new.listen {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::grant::{Chain, GrantId, Key, Rights, SignedList};
 use crate::limits::LANE_WORK_MAX;
 use crate::pubsub::Arrival;
+use crate::room_key::SignedRoomKey;
 
 /// Work for transport.
 #[derive(Debug)]
@@ -87,6 +88,8 @@ pub enum IdentityWork {
     },
     /// A peer issued this chain to us.
     Received(Chain),
+    /// A key of a members' room that is new here.
+    RoomKey(SignedRoomKey),
     /// A list of revocations that is new here.
     Listed(SignedList),
 }

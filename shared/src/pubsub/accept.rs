@@ -31,9 +31,20 @@ pub(super) struct Accepted {
 /// What an accepted arrival says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    Text { text: String, sent_ms: Option<u64> },
-    Presence { name: Option<String> },
+    Text {
+        text: String,
+        sent_ms: Option<u64>,
+    },
+    Presence {
+        name: Option<String>,
+    },
     Leave,
+    /// Not opened yet.
+    Sealed {
+        counter: u64,
+        created_ms: u64,
+        bytes: Vec<u8>,
+    },
 }
 
 /// All that is remembered for judging.
@@ -80,7 +91,7 @@ impl Judge {
         let (content, counter) = if room.is_uc() {
             (read_foreign(&arrival.data)?, None)
         } else {
-            let (content, counter) = read_post(now, &arrival.data)?;
+            let (content, counter) = read_post(now, room, &arrival.data)?;
             self.check_counter(now.mono, author, room, counter)?;
             (content, Some(counter))
         };
@@ -127,16 +138,32 @@ impl Judge {
     }
 }
 
-fn read_post(now: Now, data: &[u8]) -> Result<(Content, u64), Reason> {
-    let post = Post::decode(data).map_err(|error| match error {
-        // A later version may be valid for others: not the neighbour's fault.
-        WireError::Unsupported { .. } => Reason::Unsupported,
-        WireError::TooLarge { .. } | WireError::Malformed(_) => Reason::Malformed,
-    })?;
+impl Reason {
+    pub(super) const fn of(error: WireError) -> Self {
+        match error {
+            // A later version may be valid for others: not the neighbour's fault.
+            WireError::Unsupported { .. } => Self::Unsupported,
+            WireError::TooLarge { .. } | WireError::Malformed(_) => Self::Malformed,
+        }
+    }
+}
+
+fn read_post(now: Now, room: &RoomName, data: &[u8]) -> Result<(Content, u64), Reason> {
+    let post = Post::decode(data).map_err(Reason::of)?;
+    // In a members' room nothing is said in the open, and elsewhere nobody has a key.
+    if room.is_members() != (post.kind == PostKind::Sealed) {
+        return Err(Reason::Malformed);
+    }
     if post.created_ms.abs_diff(now.unix_ms) > CLOCK_TOLERANCE_MS {
         return Err(Reason::Clock);
     }
-    let content = match post.kind {
+    let counter = post.counter;
+    Ok((content_of(post), counter))
+}
+
+/// What a post says.
+pub(super) fn content_of(post: Post) -> Content {
+    match post.kind {
         PostKind::Text => {
             Content::Text { text: clean_text(post.text()), sent_ms: Some(post.created_ms) }
         }
@@ -144,8 +171,10 @@ fn read_post(now: Now, data: &[u8]) -> Result<(Content, u64), Reason> {
             Content::Presence { name: Some(clean_name(post.text())).filter(|n| !n.is_empty()) }
         }
         PostKind::Leave => Content::Leave,
-    };
-    Ok((content, post.counter))
+        PostKind::Sealed => {
+            Content::Sealed { counter: post.counter, created_ms: post.created_ms, bytes: post.body }
+        }
+    }
 }
 
 fn read_foreign(data: &[u8]) -> Result<Content, Reason> {

@@ -20,7 +20,13 @@ impl Pubsub {
         let carried = self.carried.contains(&arrival.topic);
         let name =
             room_of_topic(&arrival.topic).filter(|name| carried || self.rooms.contains_key(name));
-        let verdict = self.judge.judge(now, name.as_ref(), &arrival);
+        let mut verdict = self.judge.judge(now, name.as_ref(), &arrival);
+        if let (Ok(accepted), Some(name)) = (&mut verdict, &name)
+            && self.rooms.contains_key(name)
+            && let Err(reason) = self.unseal(name, accepted)
+        {
+            verdict = Err(reason);
+        }
         let acceptance = match &verdict {
             Ok(_) => {
                 self.counts.accept();
@@ -40,7 +46,10 @@ impl Pubsub {
         }
     }
 
-    fn take_in(&mut self, now: Now, name: &RoomName, accepted: Accepted) {
+    pub(super) fn take_in(&mut self, now: Now, name: &RoomName, accepted: Accepted) {
+        if matches!(accepted.content, Content::Sealed { .. }) {
+            return self.wait_for_key(now, name, accepted);
+        }
         let Accepted { author, seqno, content, newest } = accepted;
         // Older than what we know of its author: a presence post overtaken by a leave brings nobody back.
         if newest {
@@ -50,6 +59,7 @@ impl Pubsub {
                     self.hear(now, name, author, Some(shown.clone()));
                 }
                 Content::Leave => self.lose(name, &author),
+                Content::Sealed { .. } => {}
             }
         }
         if let Content::Text { text, sent_ms } = content

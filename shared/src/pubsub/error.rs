@@ -63,6 +63,12 @@ pub enum PubsubError {
         /// Why, in plain words.
         reason: String,
     },
+    /// The key of a members' room is missing.
+    #[error("the key of the room {room} has not come yet")]
+    NoKey {
+        /// The room.
+        room: RoomName,
+    },
     /// The network refused to publish.
     #[error("cannot send to the room {room}: {reason}")]
     SendFailed {
@@ -88,6 +94,7 @@ impl PubsubError {
             Self::LeftMeanwhile { .. } => "ROOM-009",
             Self::JoinFailed { .. } => "ROOM-010",
             Self::SendFailed { .. } => "ROOM-011",
+            Self::NoKey { .. } => "ROOM-012",
         }
     }
 
@@ -107,6 +114,10 @@ impl PubsubError {
             Self::LeftMeanwhile { .. } => "Join the room again if you want to be in it.",
             Self::JoinFailed { .. } => "Look at the reason, then join again.",
             Self::SendFailed { .. } => "Look at the reason, then send again.",
+            Self::NoKey { .. } => {
+                "It comes from a connected node once this peer has shown a grant for the room; ask whoever \
+                 made the room for an invitation if you have none."
+            }
         }
     }
 
@@ -114,7 +125,9 @@ impl PubsubError {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::NobodyThere { .. } | Self::Busy | Self::TimedOut => Kind::Retry,
+            Self::NobodyThere { .. } | Self::Busy | Self::TimedOut | Self::NoKey { .. } => {
+                Kind::Retry
+            }
             Self::NotJoined { .. }
             | Self::EmptyText
             | Self::TextTooLong { .. }

@@ -2,9 +2,12 @@
 //! Invariant: every arrival gets one judgement, every ticket one answer.
 //! Not here: the decisions.
 
+use std::sync::Arc;
+
 use libp2p_identity::PeerId;
 
 use super::PubsubError;
+use crate::room_key::KeyRing;
 use crate::view::{Message, PeerEvent};
 use crate::wire::RoomName;
 
@@ -52,6 +55,8 @@ pub enum Input {
     },
     /// A message came, its signature proven. It waits for an [`Output::Judge`].
     Arrived(Arrival),
+    /// The keys of members' rooms that we have from now on.
+    Keys(Arc<KeyRing>),
     /// A connected peer started or stopped to follow a topic. Optional: it makes presence quicker.
     Neighbour {
         /// The peer.
@@ -145,6 +150,8 @@ pub enum Output {
         /// The judgement.
         acceptance: Acceptance,
     },
+    /// A key is missing: ask connected peers what they can give us.
+    WantKeys,
     /// Something for readers of the event stream.
     Event(PeerEvent),
     /// The answer to a request.

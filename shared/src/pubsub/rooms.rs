@@ -2,6 +2,7 @@
 //! Invariant: our counter in a room only rises; presence posts keep their distance.
 //! Not here: carrying them out.
 
+use libp2p_identity::PeerId;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 
@@ -10,8 +11,9 @@ use crate::limits::{
     PRESENCE_EVERY_MS, PRESENCE_FIRST_MS, PRESENCE_GAP_MS, PRESENCE_GONE_MS, PRESENCE_REPLY_MS,
     UC_MEMBER_GONE_MS,
 };
-use crate::time::Mono;
-use crate::wire::{RoomName, room_topic};
+use crate::room_key::{KeyRing, seal};
+use crate::time::{Mono, Now};
+use crate::wire::{Post, PostKind, RoomName, room_topic};
 
 /// How far a room is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,14 @@ pub(super) enum State {
     Joined,
 }
 
+/// What our posts are made with.
+#[derive(Debug)]
+pub(super) struct Pen<'a> {
+    pub(super) author: &'a PeerId,
+    pub(super) keys: &'a KeyRing,
+    pub(super) now: Now,
+}
+
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) topic: String,
@@ -29,6 +39,8 @@ pub(super) struct Room {
     pub(super) members: Members,
     /// How long a member is shown after it was heard.
     pub(super) gone_ms: u64,
+    /// Whether all that is said here is sealed.
+    pub(super) sealed: bool,
     /// The counter of our last post here.
     counter: u64,
     /// `None` before we are in, and where the format has no presence.
@@ -40,6 +52,7 @@ impl Room {
     pub(super) fn joining(room: &RoomName, ticket: u64, counter: u64) -> Self {
         Self {
             topic: room_topic(room),
+            sealed: room.is_members(),
             state: State::Joining { ticket },
             members: Members::default(),
             gone_ms: if room.is_uc() { UC_MEMBER_GONE_MS } else { PRESENCE_GONE_MS },
@@ -48,10 +61,18 @@ impl Room {
         }
     }
 
-    /// The counter of our next post.
-    pub(super) const fn next_counter(&mut self) -> u64 {
-        self.counter = self.counter.saturating_add(1);
-        self.counter
+    /// Our next post here, encoded. `None` where it has to be sealed and the key is missing.
+    pub(super) fn post(&mut self, pen: &Pen<'_>, kind: PostKind, body: &str) -> Option<Vec<u8>> {
+        let counter = self.counter.saturating_add(1);
+        let (kind, body) = if self.sealed {
+            let key = pen.keys.newest_of(&self.topic)?;
+            (PostKind::Sealed, seal(key, pen.author, counter, &kind.to_seal(body))?)
+        } else {
+            (kind, body.as_bytes().to_vec())
+        };
+        self.counter = counter;
+        let created_ms = pen.now.unix_ms;
+        Some(Post { counter, created_ms, kind, body, reply_to: Vec::new() }.encode())
     }
 
     /// The counter of our last post.

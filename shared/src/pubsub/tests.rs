@@ -3,11 +3,13 @@ mod carrying;
 mod flood;
 mod presence;
 mod requests;
+mod sealed;
 
 use libp2p_identity::{Keypair, PeerId};
 
 use super::*;
 use crate::limits::*;
+use crate::wire::Post;
 
 /// The Unix time at which all tests begin.
 const START: u64 = 1_800_000_000_000;

@@ -10,7 +10,7 @@ use crate::grant::{ActionSet, Key, NetworkId};
 use crate::limits::{
     AUTH_ANSWER_BYTES_MAX, AUTH_CHAINS_MAX, AUTH_LISTS_MAX, AUTH_REASON_CHARS_MAX,
     AUTH_REQUEST_BYTES_MAX, GRANT_CHAIN_BYTES_MAX, REVOCATION_ISSUERS_MAX,
-    REVOCATION_LIST_BYTES_MAX,
+    REVOCATION_LIST_BYTES_MAX, ROOM_KEY_BYTES_MAX, ROOM_KEYS_ROOMS_MAX,
 };
 use crate::policy::{Access, Class};
 
@@ -29,6 +29,8 @@ pub struct AuthRequest {
     pub lists: Vec<Vec<u8>>,
     /// The newest lists that the sender knows: issuer and version.
     pub known: Vec<(Key, u64)>,
+    /// The bytes of keys of members' rooms that the receiver may have.
+    pub keys: Vec<Vec<u8>>,
 }
 
 /// How showing grants ended.
@@ -67,6 +69,8 @@ pub struct AuthAnswer {
     pub lists: Vec<Vec<u8>>,
     /// The bytes of chains that name the asker.
     pub issued: Vec<Vec<u8>>,
+    /// The bytes of keys of members' rooms that the asker may have.
+    pub keys: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -85,6 +89,8 @@ pub(super) struct RequestWire {
     pub(super) lists: Vec<Vec<u8>>,
     #[prost(message, repeated, tag = "7")]
     pub(super) known: Vec<KnownWire>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub(super) keys: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -113,6 +119,8 @@ pub(super) struct AnswerWire {
     pub(super) lists: Vec<Vec<u8>>,
     #[prost(bytes = "vec", repeated, tag = "8")]
     pub(super) issued: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(super) keys: Vec<Vec<u8>>,
 }
 
 impl AuthRequest {
@@ -139,6 +147,7 @@ impl AuthRequest {
                     version: *version,
                 })
                 .collect(),
+            keys: self.keys.clone(),
         }
         .encode_to_vec()
     }
@@ -159,6 +168,7 @@ impl AuthRequest {
         check_chains(&wire.grants)?;
         check_chains(&wire.issued)?;
         check_lists(&wire.lists)?;
+        check_keys(&wire.keys)?;
         within("number of known lists", wire.known.len(), REVOCATION_ISSUERS_MAX)?;
         let known = wire.known.into_iter().map(|known| {
             let issuer = known.issuer.try_into();
@@ -172,8 +182,8 @@ impl AuthRequest {
             2 => Class::Browser,
             _ => Class::Unknown,
         };
-        let RequestWire { grants, issued, lists, .. } = wire;
-        Ok(Self { network, grants, class, issued, lists, known })
+        let RequestWire { grants, issued, lists, keys, .. } = wire;
+        Ok(Self { network, grants, class, issued, lists, known, keys })
     }
 }
 
@@ -187,6 +197,11 @@ fn check_lists(lists: &[Vec<u8>]) -> Result<(), WireError> {
     lists
         .iter()
         .try_for_each(|list| within("list of revocations", list.len(), REVOCATION_LIST_BYTES_MAX))
+}
+
+fn check_keys(keys: &[Vec<u8>]) -> Result<(), WireError> {
+    within("number of room keys", keys.len(), ROOM_KEYS_ROOMS_MAX)?;
+    keys.iter().try_for_each(|key| within("room key", key.len(), ROOM_KEY_BYTES_MAX))
 }
 
 impl AuthStatus {
@@ -233,6 +248,7 @@ impl AuthAnswer {
             reason: clean_label(reason, AUTH_REASON_CHARS_MAX),
             lists: self.lists.clone(),
             issued: self.issued.clone(),
+            keys: self.keys.clone(),
         }
         .encode_to_vec()
     }
@@ -256,6 +272,7 @@ impl AuthAnswer {
         };
         check_lists(&wire.lists)?;
         check_chains(&wire.issued)?;
+        check_keys(&wire.keys)?;
         let reason = clean_label(&wire.reason, AUTH_REASON_CHARS_MAX);
         Ok(Self {
             status: AuthStatus::from_number(wire.status),
@@ -266,6 +283,7 @@ impl AuthAnswer {
             reason: (!reason.is_empty()).then_some(reason),
             lists: wire.lists,
             issued: wire.issued,
+            keys: wire.keys,
         })
     }
 }

@@ -19,6 +19,8 @@ pub enum PostKind {
     Presence,
     /// "I am going." The body is empty.
     Leave,
+    /// One of the others, sealed with the key of a members' room. The body is as `room_key::seal` makes it.
+    Sealed,
 }
 
 impl PostKind {
@@ -27,6 +29,7 @@ impl PostKind {
             Self::Text => 1,
             Self::Presence => 2,
             Self::Leave => 3,
+            Self::Sealed => 4,
         }
     }
 
@@ -36,11 +39,34 @@ impl PostKind {
             1 => Ok(Self::Text),
             2 => Ok(Self::Presence),
             3 => Ok(Self::Leave),
+            4 => Ok(Self::Sealed),
             other => {
                 let value = u64::from(other.cast_unsigned());
                 Err(WireError::Unsupported { what: "kind of post", value })
             }
         }
+    }
+}
+
+impl PostKind {
+    fn check(self, body: &[u8]) -> Result<(), WireError> {
+        let body_max = match self {
+            Self::Text | Self::Sealed => POST_BODY_BYTES_MAX,
+            Self::Presence => NAME_BYTES_MAX,
+            Self::Leave => 0,
+        };
+        within("post body", body.len(), body_max)?;
+        if self != Self::Sealed && std::str::from_utf8(body).is_err() {
+            return Err(WireError::Malformed("post body is not UTF-8"));
+        }
+        Ok(())
+    }
+
+    /// What is sealed for a post of this kind: the kind and the body.
+    #[must_use]
+    pub fn to_seal(self, body: &str) -> Vec<u8> {
+        let kind = u8::try_from(self.number()).unwrap_or_default();
+        [&[kind], body.as_bytes()].concat()
     }
 }
 
@@ -53,7 +79,7 @@ pub struct Post {
     pub created_ms: u64,
     /// What it is.
     pub kind: PostKind,
-    /// Its content, by kind. UTF-8 in every kind of this version.
+    /// Its content, by kind. UTF-8 in every kind but [`PostKind::Sealed`].
     pub body: Vec<u8>,
     /// The id of the message that this one answers; empty for none.
     pub reply_to: Vec<u8>,
@@ -111,15 +137,7 @@ impl Post {
         }
         let kind = PostKind::from_number(wire.kind)?;
         within("reply reference", wire.reply_to.len(), REPLY_TO_BYTES_MAX)?;
-        let body_max = match kind {
-            PostKind::Text => POST_BODY_BYTES_MAX,
-            PostKind::Presence => NAME_BYTES_MAX,
-            PostKind::Leave => 0,
-        };
-        within("post body", wire.body.len(), body_max)?;
-        if std::str::from_utf8(&wire.body).is_err() {
-            return Err(WireError::Malformed("post body is not UTF-8"));
-        }
+        kind.check(&wire.body)?;
         Ok(Self {
             counter: wire.counter,
             created_ms: wire.created_ms,
@@ -127,6 +145,21 @@ impl Post {
             body: wire.body,
             reply_to: wire.reply_to,
         })
+    }
+
+    /// The post inside a sealed one of this counter and time, from what the seal held.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; [`WireError::Malformed`] too for a seal in a seal.
+    pub fn unsealed(counter: u64, created_ms: u64, text: &[u8]) -> Result<Self, WireError> {
+        let (kind, body) =
+            text.split_first().ok_or(WireError::Malformed("sealed post holds nothing"))?;
+        let kind = PostKind::from_number((*kind).into())?;
+        if kind == PostKind::Sealed {
+            return Err(WireError::Malformed("seal in a seal"));
+        }
+        kind.check(body)?;
+        Ok(Self { counter, created_ms, kind, body: body.to_vec(), reply_to: Vec::new() })
     }
 
     /// The body as text: the chat text or the display name. Empty where a hand-made post holds no

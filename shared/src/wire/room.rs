@@ -16,7 +16,14 @@ pub const UC_DISCOVERY_TOPIC: &str = "universal-connectivity-browser-peer-discov
 /// What stands before the room's name in the topics of open rooms.
 const OPEN_PREFIX: &str = "peerloom/open/";
 
-/// A room's name: 1 to 64 bytes of `a`-`z`, `0`-`9`, `-`, `_`, `.`.
+/// What stands before the room's name in the topics of members' rooms.
+const MEMBERS_PREFIX: &str = "peerloom/members/";
+
+/// What stands before the name of a members' room.
+const MEMBERS: &str = "members/";
+
+/// A room's name: 1 to 64 bytes of `a`-`z`, `0`-`9`, `-`, `_`, `.`; for a members' room behind
+/// `members/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomName(String);
 
@@ -25,6 +32,12 @@ impl RoomName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether the room is for whoever holds a grant for it, and sealed against everybody else.
+    #[must_use]
+    pub fn is_members(&self) -> bool {
+        self.0.starts_with(MEMBERS)
     }
 
     /// Whether the room speaks universal-connectivity's format: bare text, no presence, no times.
@@ -37,7 +50,8 @@ impl RoomName {
 impl FromStr for RoomName {
     type Err = RoomNameError;
 
-    fn from_str(name: &str) -> Result<Self, RoomNameError> {
+    fn from_str(whole: &str) -> Result<Self, RoomNameError> {
+        let name = whole.strip_prefix(MEMBERS).unwrap_or(whole);
         if name.is_empty() {
             return Err(RoomNameError::Empty);
         }
@@ -46,7 +60,7 @@ impl FromStr for RoomName {
         }
         match name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.')) {
             Some(character) => Err(RoomNameError::Character { character }),
-            None => Ok(Self(name.to_owned())),
+            None => Ok(Self(whole.to_owned())),
         }
     }
 }
@@ -93,21 +107,36 @@ impl RoomNameError {
     /// What to do about it.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
-        "Use 1 to 64 of the characters a-z, 0-9, '-', '_' and '.'."
+        "Use 1 to 64 of the characters a-z, 0-9, '-', '_' and '.'; a room for members begins with members/."
     }
 }
 
 /// The gossip topic of a room.
 #[must_use]
 pub fn room_topic(room: &RoomName) -> String {
-    if room.is_uc() { UC_ROOM.to_owned() } else { format!("{OPEN_PREFIX}{room}") }
+    match room.as_str().strip_prefix(MEMBERS) {
+        Some(name) => format!("{MEMBERS_PREFIX}{name}"),
+        None if room.is_uc() => UC_ROOM.to_owned(),
+        None => format!("{OPEN_PREFIX}{room}"),
+    }
+}
+
+/// Whether a topic is a members' room's.
+#[must_use]
+pub fn is_members_topic(topic: &str) -> bool {
+    room_of_topic(topic).is_some_and(|room| room.is_members())
 }
 
 /// The room of a gossip topic; `None` for topics that are no room's.
 #[must_use]
 pub fn room_of_topic(topic: &str) -> Option<RoomName> {
-    let name = if topic == UC_ROOM { topic } else { topic.strip_prefix(OPEN_PREFIX)? };
-    let room = name.parse().ok()?;
+    let room: RoomName = if topic == UC_ROOM {
+        topic.parse().ok()?
+    } else if let Some(name) = topic.strip_prefix(MEMBERS_PREFIX) {
+        format!("{MEMBERS}{name}").parse().ok()?
+    } else {
+        topic.strip_prefix(OPEN_PREFIX)?.parse().ok()?
+    };
     // `peerloom/open/universal-connectivity` is nobody's: that room has the other topic.
     (room_topic(&room) == topic).then_some(room)
 }

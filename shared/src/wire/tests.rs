@@ -134,7 +134,7 @@ fn field_rules_of_posts() {
         (PostWire { v: 0, ..wire_post() }, Err(WireError::Malformed("post without a version"))),
         (PostWire { v: 2, ..wire_post() }, unsupported("version of post", 2)),
         (PostWire { kind: 0, ..wire_post() }, Err(WireError::Malformed("post without a kind"))),
-        (PostWire { kind: 4, ..wire_post() }, unsupported("kind of post", 4)),
+        (PostWire { kind: 5, ..wire_post() }, unsupported("kind of post", 5)),
         (PostWire { kind: -1, ..wire_post() }, unsupported("kind of post", u32::MAX.into())),
         (
             PostWire { body: vec![0xFF], ..wire_post() },
@@ -388,7 +388,15 @@ fn auth_request() -> AuthRequest {
     let (grants, issued) = (vec![vec![1; 300], vec![2; GRANT_CHAIN_BYTES_MAX]], vec![vec![3; 9]]);
     let lists = vec![vec![4; 200]];
     let known = vec![(Key::from_bytes([5; 32]), 6), (Key::from_bytes([7; 32]), u64::MAX)];
-    AuthRequest { network: [7; 32], grants, class: Class::Browser, issued, lists, known }
+    AuthRequest {
+        network: [7; 32],
+        grants,
+        class: Class::Browser,
+        issued,
+        lists,
+        known,
+        keys: vec![vec![6; 200]],
+    }
 }
 
 fn auth_answer(reason: Option<String>) -> AuthAnswer {
@@ -401,6 +409,7 @@ fn auth_answer(reason: Option<String>) -> AuthAnswer {
         reason,
         lists: vec![vec![8; 200], vec![9; 3]],
         issued: vec![vec![7; 300]],
+        keys: vec![vec![6; 200], vec![5; 3]],
     }
 }
 
@@ -435,7 +444,19 @@ fn auth_messages_are_bounded() {
         known: vec![(Key::from_bytes([5; 32]), 6); REVOCATION_ISSUERS_MAX + 1],
         ..auth_request()
     };
-    for request in [too_many, too_long, too_many_lists, too_long_list, too_much_known] {
+    let too_many_keys =
+        AuthRequest { keys: vec![vec![1]; ROOM_KEYS_ROOMS_MAX + 1], ..auth_request() };
+    let too_long_key =
+        AuthRequest { keys: vec![vec![1; ROOM_KEY_BYTES_MAX + 1]], ..auth_request() };
+    for request in [
+        too_many_keys,
+        too_long_key,
+        too_many,
+        too_long,
+        too_many_lists,
+        too_long_list,
+        too_much_known,
+    ] {
         let refused = AuthRequest::decode(&request.encode());
         assert!(matches!(refused, Err(WireError::TooLarge { .. })), "{refused:?}");
     }
@@ -450,6 +471,7 @@ fn auth_messages_are_bounded() {
         issued: chains,
         lists: vec![vec![1; REVOCATION_LIST_BYTES_MAX]],
         known: vec![(Key::from_bytes([5; 32]), u64::MAX); REVOCATION_ISSUERS_MAX],
+        keys: vec![vec![1; ROOM_KEY_BYTES_MAX]; ROOM_KEYS_ROOMS_MAX],
         ..auth_request()
     };
     assert_eq!(AuthRequest::decode(&full.encode()), Ok(full), "the fullest of ours fits");
@@ -460,8 +482,9 @@ fn auth_messages_are_bounded() {
     let largest = auth_answer(Some("\u{10348}".repeat(AUTH_REASON_CHARS_MAX)));
     let lists = vec![vec![1; AUTH_LISTS_BYTES_MAX / AUTH_LISTS_MAX]; AUTH_LISTS_MAX];
     let issued = vec![vec![1; GRANT_CHAIN_BYTES_MAX]; AUTH_CHAINS_MAX];
+    let keys = vec![vec![1; ROOM_KEY_BYTES_MAX]; ROOM_KEYS_ROOMS_MAX];
     let largest =
-        AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), lists, issued, ..largest };
+        AuthAnswer { epoch: u64::MAX, expires_ms: Some(u64::MAX), lists, issued, keys, ..largest };
     assert!(largest.encode().len() <= AUTH_ANSWER_BYTES_MAX);
 }
 

@@ -88,7 +88,8 @@ impl PeerLoop {
                 pubsub::Output::Subscribe { .. }
                 | pubsub::Output::Unsubscribe { .. }
                 | pubsub::Output::Publish { .. }
-                | pubsub::Output::Judge { .. } => {}
+                | pubsub::Output::Judge { .. }
+                | pubsub::Output::WantKeys => {}
             }
         }
     }

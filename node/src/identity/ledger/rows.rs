@@ -3,6 +3,7 @@
 //! Not here: what the rows mean together (`ledger`).
 
 use peerloom_shared::grant::{Chain, GrantId, Key, NetworkId, SignedList};
+use peerloom_shared::room_key::{KeyId, SignedRoomKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Given, Ledger};
@@ -67,6 +68,12 @@ pub(super) fn list(signed: &SignedList) -> Change {
     Change { shelf: Shelf::Lists, key, value: Some(signed.encode()) }
 }
 
+/// The row of a room's key.
+pub(super) fn room_key(signed: &SignedRoomKey) -> Change {
+    let key = [&signed.key().network[..], &signed.key().id().0].concat();
+    Change { shelf: Shelf::RoomKeys, key, value: Some(signed.encode()) }
+}
+
 fn two(key: &[u8]) -> Option<([u8; 32], [u8; 32])> {
     let (first, rest) = key.split_first_chunk::<32>()?;
     Some((*first, rest.try_into().ok()?))
@@ -114,6 +121,14 @@ pub(super) fn take(ledger: &mut Ledger, change: &Change) -> Option<()> {
             match value {
                 Some(value) => drop(ledger.lists.insert(key, SignedList::decode(value).ok()?)),
                 None => drop(ledger.lists.remove(&key)),
+            }
+        }
+        (Shelf::RoomKeys, value) => {
+            let (network, id) = key.split_first_chunk::<32>()?;
+            let key = (*network, KeyId(id.try_into().ok()?));
+            match value {
+                Some(value) => drop(ledger.keys.insert(key, SignedRoomKey::decode(value).ok()?)),
+                None => drop(ledger.keys.remove(&key)),
             }
         }
         // Others' table.

@@ -308,3 +308,44 @@ proptest! {
         ledger.restore(shelf, vec![(key, value)]);
     }
 }
+
+const GARDEN: &str = "peerloom/members/garden";
+
+/// Keys of rooms: made by a root for members' rooms, the newest few kept, the next ones made at will.
+#[test]
+fn a_root_makes_keys_and_everybody_keeps_the_newest() {
+    let (mut founder, mut guest, trust) = member();
+    let made = founder.first_key(&trust, GARDEN, (NOW, [7; 32])).expect("room for it");
+    commit(&mut founder, &made);
+    assert_eq!(founder.first_key(&trust, GARDEN, (NOW, [8; 32])).expect("there is one"), []);
+    assert_eq!(founder.first_key(&trust, "peerloom/open/x", (NOW, [8; 32])).expect("open"), []);
+    assert_eq!(guest.first_key(&trust, GARDEN, (NOW, [8; 32])).expect("no root"), []);
+    // A node trusts itself, and still makes no key where another root invited it.
+    let own = Trust { roots: vec![Key::of(&founder.signer), guest.key()], ..trust.clone() };
+    assert_eq!(guest.first_key(&own, GARDEN, (NOW, [8; 32])).expect("a guest"), []);
+    assert_eq!(guest.next_keys(NOW, &own, || Ok([8; 32])).expect("none of its own"), []);
+    for n in 0..10 {
+        for key in founder.room_keys(&trust.network).newest() {
+            let kept = guest.kept_key(key);
+            commit(&mut guest, &kept);
+            assert_eq!(guest.kept_key(key), [], "known");
+        }
+        let next = founder.next_keys(NOW + n, &trust, || Ok([8; 32])).expect("a root");
+        commit(&mut founder, &next);
+        let (ours, theirs) = (founder.room_keys(&trust.network), guest.room_keys(&trust.network));
+        assert_ne!(ours.newest_of(GARDEN), theirs.newest_of(GARDEN));
+    }
+    let kept = peerloom_shared::limits::ROOM_KEYS_KEPT;
+    assert_eq!((founder.keys.len(), guest.keys.len()), (kept, kept));
+    assert_eq!(founder.foreign_keys(&trust.network), []);
+    let foreign = founder.foreign_keys(&[1; 32]);
+    commit(&mut founder, &foreign);
+    assert!(founder.keys.is_empty());
+    for n in 0..peerloom_shared::limits::ROOM_KEYS_ROOMS_MAX {
+        let topic = format!("peerloom/members/r{n}");
+        let made = founder.first_key(&trust, &topic, (NOW, [7; 32])).expect("room for it");
+        commit(&mut founder, &made);
+    }
+    let full = founder.first_key(&trust, GARDEN, (NOW, [7; 32]));
+    assert!(matches!(full, Err(GrantsError::Full { .. })), "{full:?}");
+}

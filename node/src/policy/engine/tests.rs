@@ -174,6 +174,21 @@ fn open_is_what_the_lists_alone_allow() {
 }
 
 #[test]
+fn the_gossip_of_members_rooms_is_for_members() {
+    let subject = Subject::author(peer(2));
+    let gossip = Resource::Protocol(peerloom_shared::net::MEMBERS_PROTOCOL.to_owned());
+    let member = holding(vec![rights_by(1, 2, ActionSet::EMPTY, "", NOW + HOUR)]);
+    for access in Access::ALL {
+        let engine = engine(access, "", "");
+        for (held, expected) in [(&Held::default(), false), (&member, true)] {
+            let question = asked(&subject, Action::ProtocolOpen, &gossip, held);
+            let ruling = engine.rule(&question);
+            assert_eq!(matches!(ruling, Ruling::Allow(_)), expected, "{access}: {ruling:?}");
+        }
+    }
+}
+
+#[test]
 fn open_gives_grants_what_it_keeps_from_strangers() {
     let engine = engine(Access::Open, "", "");
     let subject = Subject::author(peer(2));

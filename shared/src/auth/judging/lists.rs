@@ -1,11 +1,12 @@
-//! Lists of revocations: taken from whoever brings them, handed to whoever lacks them.
+//! Lists of revocations, and keys of members' rooms: taken from whoever brings them, handed to whoever lacks them.
 //! Invariant: what is in force is on disk already; a signature is checked within its source's budget.
 //! Not here: what a list hits (`grant::revocation`), the disk.
 
 use super::{Judging, Output};
 use crate::defence::group::Group;
 use crate::grant::{Key, SignedList};
-use crate::limits::{AUTH_LISTS_BYTES_MAX, AUTH_LISTS_MAX};
+use crate::limits::{AUTH_LISTS_BYTES_MAX, AUTH_LISTS_MAX, ROOM_KEYS_ROOMS_MAX};
+use crate::room_key::SignedRoomKey;
 use crate::time::Now;
 
 /// A list in force, as it travels.
@@ -30,6 +31,21 @@ impl Judging {
             }
             if matches!(self.revocations.offer(&list, now.unix_ms), Ok(Some(_))) {
                 self.outputs.push_back(Output::Listed(Box::new(list)));
+            }
+        }
+    }
+
+    /// Looks at keys of members' rooms that somebody brought: a root's word alone counts.
+    pub(super) fn keys_offered(&mut self, now: Now, source: &Group, keys: Vec<SignedRoomKey>) {
+        for key in keys.into_iter().take(ROOM_KEYS_ROOMS_MAX) {
+            if !self.trust.roots.contains(&key.key().issuer) {
+                continue;
+            }
+            if !self.checked.spend(now.mono, source.clone(), 1) {
+                return;
+            }
+            if key.counts(&self.trust.network, &self.trust.roots) {
+                self.outputs.push_back(Output::RoomKey(Box::new(key)));
             }
         }
     }

@@ -79,6 +79,7 @@ impl Behaviour {
                 }
                 judging::Output::Answer { ticket, peer, status, reason, expires_ms, lists } => {
                     let issued = self.answering.take_issued(&peer);
+                    let keys = self.keys_for(peer);
                     self.answer(ticket, peer, |allowed, epoch, access| AuthAnswer {
                         status,
                         allowed,
@@ -88,6 +89,7 @@ impl Behaviour {
                         reason,
                         lists,
                         issued,
+                        keys,
                     });
                 }
                 judging::Output::Count { id, holder } => {
@@ -97,6 +99,7 @@ impl Behaviour {
                     self.keep(IdentityWork::Arrived { peer, chain, rights });
                 }
                 judging::Output::Received(chain) => self.keep(IdentityWork::Received(chain)),
+                judging::Output::RoomKey(key) => self.keep(IdentityWork::RoomKey(*key)),
                 judging::Output::Listed(list) => self.keep(IdentityWork::Listed(*list)),
             }
         }
@@ -165,14 +168,16 @@ impl Behaviour {
         let ticket = answering.next_ticket;
         self.answering.asked.push_back((ticket, connection, number));
         let status = match request {
-            Ok(request) => {
+            Ok(mut request) => {
+                let keys = std::mem::take(&mut request.keys);
                 let source = self.source(peer, connection);
-                return self.judge(judging::Input::Asked {
+                self.judge(judging::Input::Asked {
                     ticket,
                     peer,
                     source,
                     request: Box::new(request),
                 });
+                return self.take_keys(peer, &keys);
             }
             Err(WireError::Unsupported { .. }) => AuthStatus::Unsupported,
             Err(WireError::TooLarge { .. } | WireError::Malformed(_)) => AuthStatus::Malformed,
@@ -186,12 +191,13 @@ impl Behaviour {
             reason: None,
             lists: Vec::new(),
             issued: Vec::new(),
+            keys: Vec::new(),
         });
     }
 
     /// In whose hand the other end is, as far as its address tells. One that a relay introduced has no
     /// address that anybody proved: it counts as the relay's.
-    fn source(&self, peer: PeerId, connection: ConnectionId) -> Group {
+    pub(super) fn source(&self, peer: PeerId, connection: ConnectionId) -> Group {
         let known = self.connections.get(connection);
         known.and_then(|one| Group::of(&one.remote)).unwrap_or(Group::Relay(peer))
     }

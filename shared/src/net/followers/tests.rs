@@ -34,7 +34,7 @@ fn topic(name: &str) -> TopicHash {
 #[test]
 fn a_peer_follows_what_it_may_and_we_follow_what_we_like() {
     let (_rules, policy) = watch::channel(only("a"));
-    let mut followers = Followers::new(Judge::new(policy));
+    let mut followers = Followers::new(Judge::new(policy), false);
     assert!(followers.can_subscribe(&topic("b")), "our own subscriptions are judged elsewhere");
     assert!(!followers.can_subscribe(&topic(&"x".repeat(TOPIC_BYTES_MAX + 1))));
     followers.clone().listen_to(Some(Subject::author(PeerId::random())));
@@ -48,7 +48,7 @@ fn a_peer_follows_what_it_may_and_we_follow_what_we_like() {
 #[test]
 fn whoever_gains_or_loses_a_topic_is_misplaced() {
     let (rules, policy) = watch::channel(only("a"));
-    let mut followers = Followers::new(Judge::new(policy));
+    let mut followers = Followers::new(Judge::new(policy), false);
     let peer = PeerId::random();
     let who = Subject::author(peer);
     followers.listen_to(Some(who.clone()));
@@ -69,7 +69,7 @@ fn whoever_gains_or_loses_a_topic_is_misplaced() {
 #[test]
 fn what_was_refused_is_bounded() {
     let (rules, policy) = watch::channel(only("a"));
-    let mut followers = Followers::new(Judge::new(policy));
+    let mut followers = Followers::new(Judge::new(policy), false);
     let peer = PeerId::random();
     followers.listen_to(Some(Subject::author(peer)));
     for number in 0..3 * GOSSIP_SUBSCRIPTIONS_MAX {

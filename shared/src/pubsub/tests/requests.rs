@@ -277,6 +277,7 @@ proptest! {
                     Output::Publish { ticket: None, .. }
                     | Output::Unsubscribe { .. }
                     | Output::Judge { .. }
+                    | Output::WantKeys
                     | Output::Event(_) => {}
                 }
             }

@@ -99,14 +99,17 @@ fn the_code_writes_posts_as_the_file_says() {
 fn the_kinds_of_posts_are_those_of_the_file() {
     let stated = block(POST, "enum Kind");
     assert_eq!(stated[&0].1, "UNSET");
-    for (kind, name) in
-        [(PostKind::Text, "TEXT"), (PostKind::Presence, "PRESENCE"), (PostKind::Leave, "LEAVE")]
-    {
+    for (kind, name) in [
+        (PostKind::Text, "TEXT"),
+        (PostKind::Presence, "PRESENCE"),
+        (PostKind::Leave, "LEAVE"),
+        (PostKind::Sealed, "SEALED"),
+    ] {
         let post = Post { counter: 1, created_ms: 1, kind, body: vec![], reply_to: vec![] };
         let number = PostWire::decode(post.encode().as_slice()).unwrap().kind;
         assert_eq!(stated[&u32::try_from(number).unwrap()].1, name);
     }
-    assert_eq!(stated.len(), 4);
+    assert_eq!(stated.len(), 5);
 }
 
 #[test]
