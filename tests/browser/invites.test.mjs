@@ -229,6 +229,49 @@ describe('a closed mesh', () => {
   )
 
   test(
+    'a room for members is read by those who were invited into it',
+    { timeout: 150_000 },
+    checked(async () => {
+      const room = 'members/garden'
+      const [anna, bo] = [
+        await open((await invite({ room, role: 'member' })).link),
+        await open((await invite({ room, role: 'member' })).link),
+      ]
+      // A member of everything else: it may be in the mesh, and holds nothing for this room.
+      const other = await open((await invite({ room: 'lobby', role: 'member' })).link)
+      for (const window of [anna, bo, other]) await letIn(window)
+      for (const window of [anna, bo])
+        await window.by('room', `[data-room="${room}"][aria-current=true]`).waitFor({ timeout: 10_000 })
+      assert.match(await anna.by('sealed').innerText(), /only its members/)
+      await other.enter(room)
+      await talk(anna, bo, 'the roses')
+      await talk(bo, anna, 'the tulips')
+      await anna.photograph('invites-members-room')
+      assert.deepEqual((await other.log()).filter(({ own }) => !own), [])
+      // The node passes on what it cannot know it is about: it is not in the room.
+      assert.ok(!(await node.api('GET', '/api/v1/rooms')).rooms.some(({ name }) => name === room))
+      // Bo is taken out. Anna and the node, which is in the room from now on, have another key.
+      await node.api('POST', '/api/v1/rooms/join', { room })
+      await node.api('POST', '/api/v1/grants/revoke', { peer: await bo.id() })
+      await until(async () => (await allowed(bo))?.refuses === 'true', JOINS_MS, 'the page is told', {
+        describe: () => bo.describe(),
+      })
+      const before = (await bo.log()).length
+      await until(
+        async () => {
+          await node.api('POST', '/api/v1/rooms/send', { room, text: 'only us now' }).catch(() => {})
+          return (await anna.log()).some(({ text }) => text === 'only us now')
+        },
+        JOINS_MS,
+        'the message under the new key',
+        { every: 500, describe: () => anna.describe() },
+      )
+      assert.equal((await bo.log()).length, before)
+      for (const window of [anna, bo, other]) await window.stop()
+    }),
+  )
+
+  test(
     'bad links are named and change nothing',
     { timeout: 90_000 },
     checked(async () => {

@@ -20,6 +20,8 @@ export const TEXT_BYTES_NOTICE = 3_600;
 export const NAME_CHARS_MAX = 40;
 /** A room's name, in bytes. */
 export const ROOM_CHARS_MAX = 64;
+/** A room as typed: the name, and "#members/" before it. */
+export const ROOM_TYPED_MAX = ROOM_CHARS_MAX + 9;
 /** Tries of one message while errors say that a retry can help. */
 export const SEND_TRIES_MAX = 6;
 /** First pause between two tries of one message, in ms; it doubles. */

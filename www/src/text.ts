@@ -83,10 +83,19 @@ export function utf8Length(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
+/** What stands before the name of a room for members. */
+const MEMBERS = "members/";
+
+/** Whether a room is sealed against everybody who holds no grant for it. */
+export function isMembersRoom(name: string): boolean {
+  return name.startsWith(MEMBERS);
+}
+
 /** A room name as typed, made canonical; null when it cannot be one. */
 export function roomName(typed: string): string | null {
   const name = typed.trim().replace(/^#/, "").toLowerCase();
-  return /^[a-z0-9._-]+$/.test(name) && name.length <= ROOM_CHARS_MAX ? name : null;
+  const bare = isMembersRoom(name) ? name.slice(MEMBERS.length) : name;
+  return /^[a-z0-9._-]+$/.test(bare) && bare.length <= ROOM_CHARS_MAX ? name : null;
 }
 
 /** The room that a URL fragment names, `#room=NAME`. */

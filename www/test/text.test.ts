@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cleanName, pieces, roomName, roomOfHash, shortId, utf8Length } from "../src/text.ts";
+import {
+  cleanName,
+  isMembersRoom,
+  pieces,
+  roomName,
+  roomOfHash,
+  roomOfTopic,
+  shortId,
+  utf8Length,
+} from "../src/text.ts";
 
 test("names lose what could deceive, and keep what people write", () => {
   assert.equal(cleanName("Anna"), "Anna");
@@ -98,7 +107,24 @@ test("room names are canonical or refused", () => {
   assert.equal(roomName(" #Lobby "), "lobby");
   assert.equal(roomName("universal-connectivity"), "universal-connectivity");
   assert.equal(roomName("a".repeat(64)), "a".repeat(64));
-  for (const bad of ["", "#", "a b", "a/b", "聊天", "a".repeat(65), "<x>"])
+  assert.equal(roomName("Members/Garden"), "members/garden");
+  assert.equal(roomOfTopic("topic/peerloom/members/garden"), "members/garden");
+  assert.equal(roomOfTopic("topic/peerloom/open/garden"), "garden");
+  assert.equal(roomOfTopic("topic/peerloom/system/garden"), null);
+  assert.equal(roomOfHash("#room=members/garden"), "members/garden");
+  assert.ok(isMembersRoom("members/garden") && !isMembersRoom("membersgarden"));
+  for (const bad of [
+    "members/",
+    "members/a/b",
+    "members/members/a",
+    "",
+    "#",
+    "a b",
+    "a/b",
+    "聊天",
+    "a".repeat(65),
+    "<x>",
+  ])
     assert.equal(roomName(bad), null, bad);
 });
 

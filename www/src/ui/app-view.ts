@@ -10,6 +10,7 @@ import type { Help } from "./help.ts";
 import type { Log } from "./log.ts";
 import type { Sidebar } from "./sidebar.ts";
 import { Copier } from "./copy.ts";
+import { isMembersRoom } from "../text.ts";
 import { icons } from "./icons.ts";
 import { shared } from "./styles.ts";
 import { View } from "./view.ts";
@@ -216,6 +217,7 @@ export class AppView extends View {
     const room = state.room(state.current);
     const away = this.drawer !== null;
     const elsewhere = state.unread > room.unread;
+    const sealed = isMembersRoom(room.name);
     return html`
       <pl-sidebar
         class=${this.drawer === "rooms" ? "open" : ""}
@@ -239,6 +241,7 @@ export class AppView extends View {
             <div class="title">
               <h2 class="clip"><span aria-hidden="true"># </span>${room.name}</h2>
               <p class="soft clip">
+                ${sealed ? html`<span data-testid="sealed">${this.say("rooms.sealed")} · </span>` : nothing}
                 ${
                   room.members.size > 0
                     ? this.say("rooms.people", { n: room.members.size })

@@ -29,6 +29,9 @@ export const icons = {
   down: icon(svg`<path d="M10 4v12M5 11l5 5 5-5"/>`),
   retry: icon(svg`<path d="M16 10a6 6 0 1 1-1.8-4.300M16 3v3.200h-3.2"/>`),
   external: icon(svg`<path d="M8 5H5v10h10v-3M11 4h5v5M16 4l-7 7"/>`),
+  lock: icon(
+    svg`<rect x="4" y="9" width="12" height="8" rx="2"/><path d="M6.5 9V6.500a3.5 3.500 0 0 1 7 0V9"/>`,
+  ),
   key: icon(svg`<circle cx="7" cy="13" r="3"/><path d="m9.2 10.8 6.3-6.300M13 7l2 2"/>`),
   keyboard: icon(
     svg`<rect x="2.5" y="5" width="15" height="10" rx="2"/><path d="M5.5 8.200h.1M8.5 8.200h.1M11.5 8.200h.1M14.5 8.200h.1M7 11.800h6"/>`,

@@ -7,9 +7,9 @@ import { app } from "../app.ts";
 import { controller } from "../controller.ts";
 import { LANGUAGE_NAMES, LANGUAGES } from "../i18n.ts";
 import type { Key } from "../i18n.ts";
-import { NAME_CHARS_MAX, ROOM_CHARS_MAX } from "../limits.ts";
+import { NAME_CHARS_MAX, ROOM_TYPED_MAX } from "../limits.ts";
 import { THEMES, type Theme } from "../prefs.ts";
-import { roomName } from "../text.ts";
+import { isMembersRoom, roomName } from "../text.ts";
 import { avatar } from "./avatar.ts";
 import { Copier } from "./copy.ts";
 import { icons, mark } from "./icons.ts";
@@ -86,8 +86,9 @@ export class Sidebar extends View {
                 aria-current=${String(room.name === state.current)}
                 @click=${() => this.#open(room.name)}
               >
-                <span class="hash" aria-hidden="true">#</span>
+                <span class="hash" aria-hidden="true">${isMembersRoom(room.name) ? icons.lock : "#"}</span>
                 <span class="clip" title=${room.name}>${room.name}</span>
+                ${isMembersRoom(room.name) ? html`<span class="hidden">${this.say("rooms.sealed")}</span>` : nothing}
                 ${
                   room.unread > 0
                     ? html`<span class="count" aria-hidden="true"
@@ -107,7 +108,7 @@ export class Sidebar extends View {
           aria-invalid=${String(this.invalid)}
           aria-describedby=${this.invalid ? "room-error" : nothing}
           placeholder=${this.say("rooms.placeholder")}
-          maxlength=${ROOM_CHARS_MAX + 1}
+          maxlength=${ROOM_TYPED_MAX}
           autocapitalize="none"
           autocomplete="off"
           spellcheck="false"
