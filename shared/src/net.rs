@@ -14,6 +14,7 @@ pub mod effect;
 mod followers;
 pub mod gate;
 pub mod gated;
+mod gossip;
 pub mod handle;
 pub mod judge;
 pub mod perceive;

@@ -58,6 +58,7 @@ const PURE: Rule = Rule {
     only_own: &[
         "bao-tree",
         "blake3",
+        "chacha20poly1305",
         "cid",
         "data-encoding",
         "ed25519-dalek",

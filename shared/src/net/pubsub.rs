@@ -4,9 +4,9 @@
 
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, PublishError};
 
-use super::behaviour::topic_score;
 use super::command::{PubsubCommand, Reply};
 use super::driver::{Driver, redeem};
+use super::gossip::{Gossip, topic_score};
 use super::handle::NetError;
 use super::transport::answer;
 use super::work::{DiscoveryWork, PubsubWork};
@@ -43,7 +43,7 @@ impl Driver {
     }
 
     /// The instance that carries a topic.
-    fn gossip(&mut self, topic: &str) -> &mut super::behaviour::Gossip {
+    fn gossip(&mut self, topic: &str) -> &mut Gossip {
         let behaviour = self.swarm.behaviour_mut();
         if is_members_topic(topic) {
             behaviour.members.inner_mut()
