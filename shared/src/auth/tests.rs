@@ -15,6 +15,7 @@ use crate::grant::{
 use crate::limits::AUTH_AGAIN_MS_MIN;
 use crate::machine::Machine as _;
 use crate::policy::{Access, Action, Class, Held, Trust};
+use crate::room_key::{RoomKey, SignedRoomKey};
 use crate::time::{Mono, Now};
 use crate::wire::{AuthAnswer, AuthRequest, AuthStatus};
 
@@ -115,7 +116,9 @@ fn ask(
             }
             Output::Answer { ticket: 9, status, reason, .. } => answer = Some((status, reason)),
             Output::Count { .. } | Output::Arrived { .. } | Output::Listed(_) => {}
-            other @ (Output::Answer { .. } | Output::Received(_)) => panic!("{other:?}"),
+            other @ (Output::Answer { .. } | Output::Received(_) | Output::RoomKey(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
     let (status, reason) = answer.expect("an answer");
@@ -229,7 +232,10 @@ fn lists_that_peers_bring_are_handed_out_to_be_kept_and_only_then_count() {
                 Output::Listed(list) => new.push(list),
                 Output::Answer { lists, .. } => told = lists,
                 Output::Hold { peer: who, .. } => assert_eq!(who, peer(3), "nothing counts yet"),
-                other @ (Output::Count { .. } | Output::Arrived { .. } | Output::Received(_)) => {
+                other @ (Output::Count { .. }
+                | Output::Arrived { .. }
+                | Output::RoomKey(_)
+                | Output::Received(_)) => {
                     panic!("{other:?}")
                 }
             }
@@ -400,6 +406,36 @@ fn a_flood_of_forged_grants_is_bounded() {
     // A burst, and what comes back in a second.
     assert!(denied <= 2_000 + 2_000, "{denied} signatures were checked");
     assert_eq!(auth.sizes(), (0, 1), "nothing forged is remembered");
+}
+
+/// Keys of members' rooms are taken on a root's word alone, and forged ones cost no more than forged grants.
+#[test]
+fn keys_of_rooms_count_by_a_roots_word() {
+    let mut auth = machine(Access::Closed);
+    let topic = "peerloom/members/garden";
+    let made =
+        |network, by: u8| RoomKey::first(network, key(by), topic, (1, [7; 32])).sign(&signer(by));
+    let offer = |auth: &mut Judging, keys: Vec<SignedRoomKey>| -> Vec<SignedRoomKey> {
+        auth.handle(at(1), Input::Keys { source: Group::V4([10, 0, 3]), keys });
+        let taken = outputs(auth).into_iter().map(|output| match output {
+            Output::RoomKey(key) => *key,
+            other => panic!("{other:?}"),
+        });
+        taken.collect()
+    };
+    let good = made(trust().network, ROOT);
+    assert_eq!(offer(&mut auth, vec![good.clone()]), [good.clone()]);
+    let mut bytes = good.encode();
+    *bytes.last_mut().unwrap() ^= 1;
+    let forged = SignedRoomKey::decode(&bytes).unwrap();
+    let (stranger, elsewhere) = (made(trust().network, 9), made([1; 32], ROOT));
+    assert_eq!(offer(&mut auth, vec![stranger, elsewhere, forged.clone()]), []);
+    for _ in 0..100 {
+        assert_eq!(offer(&mut auth, vec![forged.clone(); 32]), []);
+    }
+    assert_eq!(offer(&mut auth, vec![good.clone()]), [], "this network has spent its share");
+    auth.handle(at(60_000), Input::Keys { source: Group::V4([10, 0, 4]), keys: vec![good] });
+    assert_eq!(outputs(&mut auth).len(), 1, "another one has not");
 }
 
 fn answer(access: Access, allowed: &[Action]) -> AuthAnswer {

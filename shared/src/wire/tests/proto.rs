@@ -145,6 +145,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         issued: vec![b"issued".to_vec()],
         lists: vec![b"lists".to_vec()],
         known: vec![known.clone()],
+        keys: vec![b"keys".to_vec()],
     };
     let answer = AnswerWire {
         status: 1,
@@ -155,6 +156,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         reason: "reason".to_owned(),
         lists: vec![b"lists".to_vec()],
         issued: vec![b"issued".to_vec()],
+        keys: vec![b"keys".to_vec()],
     };
     let text = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
     let requested = BTreeMap::from([
@@ -163,6 +165,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         ("features".to_owned(), number(3)),
         ("class".to_owned(), number(4)),
         text("issued"),
+        text("keys"),
         text("lists"),
         ("known".to_owned(), known.encode_to_vec()),
     ]);
@@ -174,6 +177,7 @@ fn the_code_writes_auth_messages_as_the_file_says() {
         ("access".to_owned(), number(5)),
         text("reason"),
         text("issued"),
+        text("keys"),
         text("lists"),
     ]);
     for (head, bytes, expected) in [
