@@ -417,14 +417,14 @@ fn keys_of_rooms_count_by_a_roots_word() {
         |network, by: u8| RoomKey::first(network, key(by), topic, (1, [7; 32])).sign(&signer(by));
     let offer = |auth: &mut Judging, keys: Vec<SignedRoomKey>| -> Vec<SignedRoomKey> {
         auth.handle(at(1), Input::Keys { source: Group::V4([10, 0, 3]), keys });
-        let taken = outputs(auth).into_iter().map(|output| match output {
-            Output::RoomKey(key) => *key,
-            other => panic!("{other:?}"),
+        let taken = outputs(auth).into_iter().map(|output| {
+            let Output::RoomKey(key) = output else { panic!("{output:?}") };
+            *key
         });
         taken.collect()
     };
     let good = made(trust().network, ROOT);
-    assert_eq!(offer(&mut auth, vec![good.clone()]), [good.clone()]);
+    assert_eq!(offer(&mut auth, vec![good.clone()]).as_slice(), std::slice::from_ref(&good));
     let mut bytes = good.encode();
     *bytes.last_mut().unwrap() ^= 1;
     let forged = SignedRoomKey::decode(&bytes).unwrap();
